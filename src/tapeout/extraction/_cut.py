@@ -1,0 +1,167 @@
+"""One layer of a model with everything outside a circuit removed, as plain matrices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from ..interventions import Mean, Where, Zero
+from ..models import Model, Site
+from ._heads import HeadLayout, arrange
+from ._linear import Linear, read_gate_up, read_linear, read_qkv
+
+
+@dataclass
+class Overwritten:
+    """Channels of a write that are fixed after the norm that follows the projection."""
+
+    keep: Float[Tensor, " d_model"]
+    value: Float[Tensor, " d_model"]
+
+
+@dataclass
+class AttentionCut:
+    """An attention block; its query and key are whole if a norm spans all heads (OLMo-2)."""
+
+    qkv: list[Linear]
+    out: Linear
+    heads: HeadLayout
+    overwritten: Overwritten | None
+    reads_changed: bool
+
+
+@dataclass
+class MlpCut:
+    gate_up: list[Linear]
+    down: Linear
+    overwritten: Overwritten | None
+
+
+@dataclass
+class LayerCut:
+    """What is left of a layer; a block that is a tensor has become that constant."""
+
+    attention: AttentionCut | Tensor
+    mlp: MlpCut | Tensor
+
+    @property
+    def reads_changed(self) -> bool:
+        """Keys or values are computed differently, so an exempt first position needs its own."""
+        return isinstance(self.attention, AttentionCut) and self.attention.reads_changed
+
+
+class Fill:
+    """What dropped channels are given, site by site."""
+
+    def __init__(
+        self, model: Model, gates: Mapping[Where, Tensor], replacement: Zero | Mean
+    ) -> None:
+        self._model, self._gates, self._replacement = model, gates, replacement
+
+    def of(
+        self, layer: int, site: Site
+    ) -> tuple[Bool[Tensor, " width"], Float[Tensor, " width"]] | None:
+        """Which channels are dropped and what they are given; None if none is dropped."""
+        gate = self._gates.get((layer, site))
+        if gate is None or bool(gate.all()):
+            return None
+        value = torch.zeros(len(gate))
+        if isinstance(self._replacement, Mean):
+            value = self._replacement.at((layer, site))
+        return ~gate.to(self._model.device), value.to(self._model.device)
+
+
+def cut_layer(model: Model, layer: int, block: nn.Module, fill: Fill) -> LayerCut:
+    """Carry out all drops in one layer."""
+    return LayerCut(
+        attention=_cut_attention(model, layer, block, fill),
+        mlp=_cut_mlp(model, layer, block, fill),
+    )
+
+
+def _cut_attention(model: Model, layer: int, block: nn.Module, fill: Fill) -> AttentionCut | Tensor:
+    family, head_dim = model.anatomy.family, model.shape.head_dim
+    sites: tuple[Site, ...] = ("attn.q", "attn.k", "attn.v")
+    qkv = read_qkv(block, family, [model.tap(layer, site) for site in sites])
+    out = read_linear(block.get_submodule(family.out))
+    for site, linear in zip(sites, qkv, strict=True):
+        if drop := fill.of(layer, "attn.act_in"):
+            linear.fix_inputs(*drop)
+        if drop := fill.of(layer, site):
+            linear.fix_outputs(*drop)
+    heads = range(model.shape.heads(layer, "attn.z"))
+    kept = list(heads)
+    if drop := fill.of(layer, "attn.z"):
+        out.fix_inputs(*drop)
+        whole = drop[0].view(len(heads), head_dim).all(dim=1)
+        kept = [head for head in heads if not bool(whole[head])]
+    norm = block.get_submodule(family.attn.write) if family.attn.write else None
+    overwritten = _write(out, norm, fill.of(layer, "attn.resid_delta"))
+    if not kept or (overwritten is not None and not bool(overwritten.keep.any())):
+        return _constant(out, norm, overwritten)
+    group = len(heads) // model.shape.heads(layer, "attn.k")
+    layout = arrange(kept, group)
+    return AttentionCut(
+        qkv=select_heads(qkv, layout, head_dim, family.whole_qk_norm),
+        out=out.take(None, layout.channels("query", head_dim).to(model.device)),
+        heads=layout,
+        overwritten=overwritten if norm is not None else None,
+        reads_changed=any(fill.of(layer, s) for s in ("attn.act_in", "attn.k", "attn.v")),
+    )
+
+
+def select_heads(
+    qkv: list[Linear], heads: HeadLayout, head_dim: int, whole_qk_norm: bool
+) -> list[Linear]:
+    """Query, key and value of the chosen heads, in their new order."""
+    query, key, value = qkv
+    q_rows = heads.channels("query", head_dim).to(query.weight.device)
+    kv_rows = heads.channels("key_value", head_dim).to(query.weight.device)
+    if whole_qk_norm:  # the norm needs all of query and key; heads are chosen behind it
+        return [query, key, value.take(kv_rows)]
+    return [query.take(q_rows), key.take(kv_rows), value.take(kv_rows)]
+
+
+def _cut_mlp(model: Model, layer: int, block: nn.Module, fill: Fill) -> MlpCut | Tensor:
+    family = model.anatomy.family
+    gate_up, down = read_gate_up(block, family), read_linear(block.get_submodule(family.down))
+    if drop := fill.of(layer, "mlp.act_in"):
+        for linear in gate_up:
+            linear.fix_inputs(*drop)
+    kept = None
+    if drop := fill.of(layer, "mlp.post_act"):
+        down.fix_inputs(*drop)
+        kept = (~drop[0]).nonzero()[:, 0]
+    norm = block.get_submodule(family.mlp.write) if family.mlp.write else None
+    overwritten = _write(down, norm, fill.of(layer, "mlp.resid_delta"))
+    nothing = overwritten is not None and not bool(overwritten.keep.any())
+    if nothing or (kept is not None and not len(kept)):
+        return _constant(down, norm, overwritten)
+    if kept is not None:
+        gate_up, down = [linear.take(kept) for linear in gate_up], down.take(None, kept)
+    return MlpCut(gate_up, down, overwritten if norm is not None else None)
+
+
+def _write(
+    linear: Linear, norm: nn.Module | None, drop: tuple[Tensor, Tensor] | None
+) -> Overwritten | None:
+    """Fix channels of a block's write: in the projection itself, if no norm follows it."""
+    if drop is None:
+        return None
+    fixed, value = drop
+    if norm is None:
+        linear.fix_outputs(fixed, value)
+    return Overwritten((~fixed).to(linear.weight), (value * fixed).to(linear.weight))
+
+
+def _constant(linear: Linear, norm: nn.Module | None, overwritten: Overwritten | None) -> Tensor:
+    """What a block writes once its last projection has no input left."""
+    value = linear.bias_or_zeros()
+    with torch.no_grad():
+        if norm is not None:
+            value = norm(value)
+        if overwritten is not None:
+            value = value * overwritten.keep + overwritten.value
+    return value

@@ -1,0 +1,167 @@
+"""Cutting a circuit out of its model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..circuits import Circuit
+from ..errors import CircuitError, InterventionError, nearest
+from ..interventions import Mean, Replacement, Where, Zero
+from ..models import Model, Sliced, layers_of
+from ._build import build
+from ._cut import Fill, cut_layer
+from ._pin import first_position
+
+
+def extract(
+    model: Model,
+    circuit: Circuit,
+    replacement: Replacement | str = "zero",
+    *,
+    first_tokens: Sequence[int] | None = None,
+    layout: Literal["per_layer", "uniform"] = "per_layer",
+    transfer: bool = False,
+) -> Model:
+    """A model of its own that computes exactly what the circuit computes in the original.
+
+    Under zero and mean replacement a dropped channel or head takes its rows and columns with it;
+    its mean goes into a bias. Uneven heads per key/value group are exact. The original is not
+    changed and shares no memory with the result.
+
+    Args:
+        model: the original.
+        circuit: what to keep.
+        replacement: `zero`, `mean` (with the means that the circuit carries), or a `Zero` or
+            `Mean` of your own, which also say whether the first position is exempt.
+        first_tokens: where the first position is exempt, the tokens that the model will see
+            there; default: those that the circuit's origin lists. A sequence that starts with
+            another token is computed by the cut model throughout.
+        layout: `per_layer` cuts each layer to its own size; `uniform` gives all layers the
+            widest one's, padded with zeros, and loads in stock transformers.
+        transfer: allow a circuit that was found in other weights of the same shape.
+
+    Raises:
+        CircuitError: the circuit does not fit the model, or the model is itself extracted.
+        InterventionError: the replacement is not one that a smaller model can express, or the
+            first position is exempt and its tokens are unknown, or cannot be kept by the layout.
+    """
+    circuit.check(model, transfer=transfer)
+    if isinstance(model.hf, Sliced):
+        raise CircuitError(f"{model.name} is itself extracted: cut the model it came from")
+    fill_with = as_static(replacement, circuit)
+    gates = circuit.universe.expand(circuit.kept)
+    tokens = _first_tokens(circuit, fill_with, first_tokens)
+    if layout == "uniform":
+        from ._uniform import build_uniform
+
+        return build_uniform(model, gates, fill_with, pinned=bool(tokens))
+    return slice_model(model, gates, fill_with, tokens)
+
+
+def slice_model(
+    model: Model,
+    gates: Mapping[Where, Tensor],
+    replacement: Zero | Mean,
+    first_tokens: Sequence[int],
+    *,
+    share: bool = False,
+) -> Model:
+    """`extract` without its checks, for gates instead of a circuit.
+
+    With `share` the result holds the original's own embeddings and norms: right for a model that
+    is measured and thrown away.
+    """
+    fill = Fill(model, gates, replacement)
+    layers = layers_of(model.hf, model.anatomy.family)
+    cuts = [cut_layer(model, index, block, fill) for index, block in enumerate(layers)]
+    outside, untied = outside_layers(model, fill, share=share)
+    pins = None
+    if first_tokens:
+        changed = [i for i, cut in enumerate(cuts) if cut.reads_changed]
+        pins = first_position(model, first_tokens, changed)
+    small = build(model, cuts, outside, pins, untied=untied)
+    return model.sibling(small, f"{model.name} (extracted)")
+
+
+def as_static(replacement: Replacement | str, circuit: Circuit) -> Zero | Mean:
+    """The replacement as one that weights can express.
+
+    Raises:
+        InterventionError: it is not, or `mean` is asked of a circuit that carries no means.
+    """
+    if replacement == "zero":
+        return Zero()
+    if replacement == "mean":
+        if not circuit.means:
+            raise InterventionError(
+                "this circuit carries no means: pass a Mean, as in "
+                "interventions.Mean.over(model, batches, where, reference=...)"
+            )
+        reference = str(circuit.origin.get("reference", "the circuit's own"))
+        return Mean(values=circuit.means, reference=reference)
+    if isinstance(replacement, str):
+        known = ("zero", "mean")
+        raise InterventionError(
+            f"a model cannot be cut out under {replacement!r} replacement, which needs a second "
+            f"input at run time: {nearest(replacement, known)}"
+        )
+    if not isinstance(replacement, Zero | Mean):
+        raise InterventionError(
+            f"a model cannot be cut out under {replacement.name} replacement, which needs a second "
+            "input at run time; use Zero or Mean"
+        )
+    if replacement.positions not in ("all", "all_but_first"):
+        raise InterventionError(
+            "a model cannot be cut out for chosen positions; use positions='all' or 'all_but_first'"
+        )
+    return replacement
+
+
+def _first_tokens(
+    circuit: Circuit, replacement: Zero | Mean, given: Sequence[int] | None
+) -> list[int]:
+    if replacement.positions == "all":
+        return []
+    tokens = circuit.origin.get("first_tokens") if given is None else given
+    if not tokens:
+        raise InterventionError(
+            "the first position is exempt from replacement, so the model needs to know which "
+            "tokens stand there: pass first_tokens=task.first_tokens, or a replacement with "
+            "positions='all'"
+        )
+    return [int(token) for token in tokens]
+
+
+def outside_layers(
+    model: Model, fill: Fill, *, share: bool = False
+) -> tuple[dict[str, Tensor], bool]:
+    """Weights that lie in no layer, with the embedding edited if it is in the circuit's universe.
+
+    Also whether that edit ended the sharing of embedding and unembedding.
+    """
+    family = model.anatomy.family
+    prefix = family.layers + "."
+    shared = {
+        name: tensor
+        for name, tensor in model.hf.state_dict().items()
+        if not name.startswith(prefix)
+    }
+    tied = set(model.hf.all_tied_weights_keys) & set(shared)
+    drop = fill.of(0, "embed")
+    edited = drop is not None
+    tensors = {
+        name: tensor if share else tensor.clone()
+        for name, tensor in shared.items()
+        if edited or name not in tied
+    }
+    if drop is not None:
+        fixed, value = drop
+        table = model.hf.get_submodule(family.embed_tables[0])
+        value = value / float(getattr(table, "embed_scale", 1.0))
+        *rest, last = (f"{path}.weight" for path in family.embed_tables)
+        for name in rest:  # GPT-2 sums two tables: the token's gives 0, the position's the value
+            tensors[name] = tensors[name] * ~fixed
+        tensors[last] = torch.where(fixed, value.to(tensors[last]), tensors[last])
+    return tensors, edited

@@ -1,0 +1,42 @@
+"""Models: a handle on any supported causal language model, with named sites."""
+
+from ._aliases import ALIASES, alias_folder, cache_folder
+from ._anatomy import head_dim_of, layers_of
+from ._family import Block, Family, Fused
+from ._load import load
+from ._model import Fingerprint, Model
+from ._shape import ModelShape
+from ._sites import GRANULARITIES, HEAD_SITES, SITES, Granularity, Site
+from ._taps import Tap, Watch, attached
+from ._tokens import Tokens
+from .families import FAMILIES
+from .modeling_tapeout import Sliced, first_positions, seen_tokens, sliced_class
+
+__all__ = [
+    "ALIASES",
+    "FAMILIES",
+    "GRANULARITIES",
+    "HEAD_SITES",
+    "SITES",
+    "Block",
+    "Family",
+    "Fingerprint",
+    "Fused",
+    "Granularity",
+    "Model",
+    "ModelShape",
+    "Site",
+    "Sliced",
+    "Tap",
+    "Tokens",
+    "Watch",
+    "alias_folder",
+    "attached",
+    "cache_folder",
+    "first_positions",
+    "head_dim_of",
+    "layers_of",
+    "load",
+    "seen_tokens",
+    "sliced_class",
+]

@@ -1,0 +1,151 @@
+"""The handle on a model: the untouched Hugging Face module, its tokenizer, its sites."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..errors import ModelError
+from . import modeling_tapeout
+from ._anatomy import Anatomy, dissect
+from ._quiet import no_bars
+from ._shape import ModelShape
+from ._sites import Site
+from ._taps import Tap
+from ._tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What tells a model from every other: the name it was loaded by and a hash of its weights."""
+
+    name: str
+    weights: str
+
+
+class Model:
+    """A causal language model with named sites.
+
+    Attributes:
+        hf: the Hugging Face module. Tapeout never changes it.
+        tokenizer: its tokenizer; None for a model in memory that was given without one.
+        name: what it was loaded by.
+    """
+
+    def __init__(self, hf: nn.Module, tokenizer: Any = None, *, name: str | None = None) -> None:
+        self.hf: Any = hf
+        self._tokenizer = tokenizer
+        self.name = name or type(hf).__name__
+        self.anatomy: Anatomy = dissect(hf)
+        self._hashed: tuple[tuple[tuple[int, int], ...], Fingerprint] | None = None
+
+    def __repr__(self) -> str:
+        size = sum(p.numel() for p in self.hf.parameters())
+        layers = self.shape.n_layers
+        return f"Model({self.name!r}, {self.shape.family}, {layers} layers, {size:,} parameters)"
+
+    def sibling(self, hf: nn.Module, name: str) -> "Model":
+        """A handle on another module that takes the same tokens."""
+        return Model(hf, self._tokenizer, name=name)
+
+    @property
+    def shape(self) -> ModelShape:
+        return self.anatomy.shape
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.hf.parameters()).device
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer.
+
+        Raises:
+            ModelError: the model was given in memory, without one.
+        """
+        if self._tokenizer is None:
+            raise ModelError(
+                f"{self.name} has no tokenizer: pass one, as in tapeout.load(model, tokenizer=...)"
+            )
+        return self._tokenizer
+
+    def tap(self, layer: int, site: Site) -> Tap:
+        """Where a site of a layer can be watched or replaced.
+
+        Raises:
+            ModelError: the model has no such site, for example because its block was cut out.
+        """
+        if (layer, site) not in self.anatomy.taps:
+            raise ModelError(f"{self.name} has no {site} in layer {layer}")
+        return self.anatomy.taps[layer, site]
+
+    def logits(self, tokens: Tokens, *, keep: int = 0) -> Float[Tensor, "batch kept vocab"]:
+        """Next-token logits at the last `keep` positions (0: at all)."""
+        tokens = tokens.to(self.device)
+        output = self.hf(
+            input_ids=tokens.ids,
+            attention_mask=tokens.mask,
+            position_ids=tokens.position_ids,
+            use_cache=False,
+            logits_to_keep=keep,
+        )
+        return output.logits
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Evaluation mode without parameter gradients; all flags are as before at the end."""
+        modes = [(module, module.training) for module in self.hf.modules()]
+        flags = [(p, p.requires_grad) for p in self.hf.parameters()]
+        try:
+            for module, _ in modes:
+                module.training = False
+            for p, _ in flags:
+                p.requires_grad_(False)
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+            for p, flag in flags:
+                p.requires_grad_(flag)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The model's name and the SHA-256 of its weights; hashed anew when they have changed."""
+        state = tuple((p.data_ptr(), p._version) for p in self.hf.parameters())
+        if self._hashed is None or self._hashed[0] != state:
+            digest = hashlib.sha256()
+            for name, p in sorted(self.hf.named_parameters()):
+                digest.update(f"{name} {p.dtype} {tuple(p.shape)}".encode())
+                digest.update(
+                    p.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+                )
+            self._hashed = state, Fingerprint(self.name, digest.hexdigest()[:32])
+        return self._hashed[1]
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write weights, config and tokenizer; `tapeout.load(folder)` opens it again.
+
+        A model that extraction has cut also carries the file that lets transformers open it where
+        Tapeout is not installed.
+
+        Raises:
+            ModelError: the folder cannot be written.
+        """
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with no_bars():
+                self.hf.save_pretrained(folder)
+            if self._tokenizer is not None:
+                self._tokenizer.save_pretrained(folder)
+            if isinstance(self.hf, modeling_tapeout.Sliced):
+                shutil.copy(modeling_tapeout.__file__, folder / "modeling_tapeout.py")
+        except OSError as error:
+            raise ModelError(f"cannot write the model to {folder}: {error}") from error
