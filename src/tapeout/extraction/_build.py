@@ -10,8 +10,8 @@ from transformers.pytorch_utils import Conv1D
 
 from ..models import Family, Fused, Model, layers_of, sliced_class
 from ._cut import AttentionCut, LayerCut, MlpCut, Overwritten, select_heads
-from ._heads import HeadLayout
-from ._linear import Linear, fuse, named_tensors
+from ._heads import HeadLayout, cheapest
+from ._linear import Linear, named_gate_up, named_qkv, named_tensors
 from ._pin import Pins
 
 
@@ -37,7 +37,7 @@ def build(
         plan.add_layer(index, cut)
     plan.place_caches(cuts)
     if pins is not None:
-        plan.pin(pins, cuts)
+        plan.pin(pins)
     state = {**outside, **plan.state}
     config = plan.config(untied)
     with torch.device("meta"):
@@ -45,7 +45,7 @@ def build(
     odd = small.load_state_dict(state, assign=True, strict=False).unexpected_keys
     if not untied:
         small.tie_weights()
-    _materialise(small, model.hf)
+    materialise(small, model.hf)
     left = [name for name, tensor in small.state_dict().items() if tensor.is_meta]
     if odd or left:
         raise AssertionError(f"extraction put {odd[:3]} nowhere and gave {left[:3]} no value")
@@ -53,7 +53,7 @@ def build(
     return small.eval().requires_grad_(False)
 
 
-def _materialise(small: Any, original: Any) -> None:
+def materialise(small: Any, original: Any) -> None:
     """Give buffers that no checkpoint holds (rotary frequencies) the original's values."""
     for name, buffer in list(small.named_buffers()):
         if buffer.is_meta:
@@ -70,6 +70,7 @@ class _Plan:
         self.layers = layers_of(model.hf, self.family)
         self.state: dict[str, Tensor] = {}
         self.per_layer: dict[int, dict[str, Any]] = {}
+        self.heads: dict[int, HeadLayout] = {}
         self.config_plan: dict[str, Any] = {
             "schema_version": 1,
             "first_tokens": [],
@@ -114,22 +115,22 @@ class _Plan:
             self.state[self._path(index, name)] = tensor.clone()
 
     def _attention(self, index: int, cut: AttentionCut) -> None:
-        family = self.family
-        for path, linear in self._qkv(cut.qkv):
+        family, heads = self.family, cheapest(cut.kept, cut.group)
+        self.heads[index] = heads
+        for path, linear in self._qkv(cut.qkv, heads):
             self._linear(index, path, linear)
-        self._linear(index, family.out, cut.out)
+        columns = heads.channels("query", self.model.shape.head_dim).to(self.model.device)
+        self._linear(index, family.out, cut.out.take(None, columns))
         self._overwrite(index, family.attn.write, cut.overwritten)
         if family.whole_qk_norm:
-            self._select(index, cut.heads)
-        self._head_counts(index, cut.heads)
+            self._select(index, heads)
+        self._head_counts(index, heads)
 
-    def _qkv(self, parts: list[Linear]) -> list[tuple[str, Linear]]:
-        """Query, key and value with the paths of the modules that they go into."""
-        family = self.family
-        if isinstance(family.qkv, Fused):
-            fused = fuse(parts, family.qkv.order, self.model.shape.head_dim)
-            return [(family.qkv.path, fused)]
-        return list(zip(family.qkv, parts, strict=True))
+    def _qkv(self, parts: list[Linear], heads: HeadLayout) -> list[tuple[str, Linear]]:
+        """Query, key and value of these heads, with the paths of the modules they go into."""
+        family, head_dim = self.family, self.model.shape.head_dim
+        chosen = select_heads(parts, heads, head_dim, family.whole_qk_norm)
+        return named_qkv(chosen, family, head_dim)
 
     def _head_counts(self, index: int, heads: HeadLayout) -> None:
         """Tell the attention module, and the config, how many heads there are now."""
@@ -159,12 +160,8 @@ class _Plan:
             self.state[f"{path}.norm.weight"] = self.state.pop(f"{path}.weight")
 
     def _mlp(self, index: int, cut: MlpCut) -> None:
-        if self.family.gate_up_parts > 1:
-            fused = fuse(cut.gate_up, "blocks", self.model.shape.head_dim)
-            self._linear(index, self.family.gate_up[0], fused)
-        else:
-            for path, linear in zip(self.family.gate_up, cut.gate_up, strict=True):
-                self._linear(index, path, linear)
+        for path, linear in named_gate_up(cut.gate_up, self.family):
+            self._linear(index, path, linear)
         self._linear(index, self.family.down, cut.down)
         self._overwrite(index, self.family.mlp.write, cut.overwritten)
         self.per_layer[index][self.family.width_key] = cut.down.weight.shape[1]
@@ -213,16 +210,12 @@ class _Plan:
                 slot = slots[kinds[index]].pop(0)
                 self.config_plan["attributes"][path]["layer_idx"] = slot
 
-    def pin(self, pins: Pins, cuts: list[LayerCut]) -> None:
+    def pin(self, pins: Pins) -> None:
         """Keep the first position's streams, and its queries, keys, values where those changed."""
         tables = dict(pins.streams)
         for index, parts in pins.qkv.items():
-            cut = cuts[index].attention
-            assert isinstance(cut, AttentionCut)
             as_linear = [Linear(part.T, None) for part in parts]
-            family, head_dim = self.family, self.model.shape.head_dim
-            chosen = select_heads(as_linear, cut.heads, head_dim, family.whole_qk_norm)
-            for path, linear in self._qkv(chosen):
+            for path, linear in self._qkv(as_linear, self.heads[index]):
                 tables[self._path(index, path)] = linear.weight.T.contiguous()
         self.config_plan["first_tokens"] = pins.tokens
         for place, (path, table) in enumerate(tables.items()):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..interventions import Mean, Where, Zero
 from ..models import Model, Site
-from ._heads import HeadLayout, arrange
+from ._heads import HeadLayout
 from ._linear import Linear, read_gate_up, read_linear, read_qkv
 
 
@@ -23,13 +23,24 @@ class Overwritten:
 
 @dataclass
 class AttentionCut:
-    """An attention block; its query and key are whole if a norm spans all heads (OLMo-2)."""
+    """An attention block after all edits, with every head still in its place.
+
+    Attributes:
+        kept: the query heads that anything reads.
+        group: query heads per key/value head.
+        reads_changed: keys or values are computed differently than in the original.
+    """
 
     qkv: list[Linear]
     out: Linear
-    heads: HeadLayout
+    kept: list[int]
+    group: int
     overwritten: Overwritten | None
     reads_changed: bool
+
+    @property
+    def linears(self) -> list[Linear]:
+        return [*self.qkv, self.out]
 
 
 @dataclass
@@ -37,6 +48,10 @@ class MlpCut:
     gate_up: list[Linear]
     down: Linear
     overwritten: Overwritten | None
+
+    @property
+    def linears(self) -> list[Linear]:
+        return [*self.gate_up, self.down]
 
 
 @dataclass
@@ -101,12 +116,11 @@ def _cut_attention(model: Model, layer: int, block: nn.Module, fill: Fill) -> At
     overwritten = _write(out, norm, fill.of(layer, "attn.resid_delta"))
     if not kept or (overwritten is not None and not bool(overwritten.keep.any())):
         return _constant(out, norm, overwritten)
-    group = len(heads) // model.shape.heads(layer, "attn.k")
-    layout = arrange(kept, group)
     return AttentionCut(
-        qkv=select_heads(qkv, layout, head_dim, family.whole_qk_norm),
-        out=out.take(None, layout.channels("query", head_dim).to(model.device)),
-        heads=layout,
+        qkv=qkv,
+        out=out,
+        kept=kept,
+        group=len(heads) // model.shape.heads(layer, "attn.k"),
         overwritten=overwritten if norm is not None else None,
         reads_changed=any(fill.of(layer, s) for s in ("attn.act_in", "attn.k", "attn.v")),
     )

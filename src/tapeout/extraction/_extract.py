@@ -13,6 +13,7 @@ from ..models import Model, Sliced, layers_of
 from ._build import build
 from ._cut import Fill, cut_layer
 from ._pin import first_position
+from ._uniform import build_uniform
 
 
 def extract(
@@ -52,12 +53,8 @@ def extract(
         raise CircuitError(f"{model.name} is itself extracted: cut the model it came from")
     fill_with = as_static(replacement, circuit)
     gates = circuit.universe.expand(circuit.kept)
-    tokens = _first_tokens(circuit, fill_with, first_tokens)
-    if layout == "uniform":
-        from ._uniform import build_uniform
-
-        return build_uniform(model, gates, fill_with, pinned=bool(tokens))
-    return slice_model(model, gates, fill_with, tokens)
+    tokens = _first_tokens(circuit, fill_with, first_tokens, layout)
+    return slice_model(model, gates, fill_with, tokens, layout=layout)
 
 
 def slice_model(
@@ -66,6 +63,7 @@ def slice_model(
     replacement: Zero | Mean,
     first_tokens: Sequence[int],
     *,
+    layout: Literal["per_layer", "uniform"] = "per_layer",
     share: bool = False,
 ) -> Model:
     """`extract` without its checks, for gates instead of a circuit.
@@ -77,12 +75,15 @@ def slice_model(
     layers = layers_of(model.hf, model.anatomy.family)
     cuts = [cut_layer(model, index, block, fill) for index, block in enumerate(layers)]
     outside, untied = outside_layers(model, fill, share=share)
+    name = f"{model.name} (extracted)"
+    if layout == "uniform":
+        return model.sibling(build_uniform(model, cuts, outside, untied=untied), name)
     pins = None
     if first_tokens:
         changed = [i for i, cut in enumerate(cuts) if cut.reads_changed]
         pins = first_position(model, first_tokens, changed)
     small = build(model, cuts, outside, pins, untied=untied)
-    return model.sibling(small, f"{model.name} (extracted)")
+    return model.sibling(small, name)
 
 
 def as_static(replacement: Replacement | str, circuit: Circuit) -> Zero | Mean:
@@ -120,10 +121,15 @@ def as_static(replacement: Replacement | str, circuit: Circuit) -> Zero | Mean:
 
 
 def _first_tokens(
-    circuit: Circuit, replacement: Zero | Mean, given: Sequence[int] | None
+    circuit: Circuit, replacement: Zero | Mean, given: Sequence[int] | None, layout: str
 ) -> list[int]:
     if replacement.positions == "all":
         return []
+    if layout == "uniform":
+        raise InterventionError(
+            "stock transformers cannot exempt the first position: for layout='uniform' pass a "
+            "replacement with positions='all'"
+        )
     tokens = circuit.origin.get("first_tokens") if given is None else given
     if not tokens:
         raise InterventionError(

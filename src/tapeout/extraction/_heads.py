@@ -33,14 +33,25 @@ class HeadLayout:
         channels = heads[:, None] * head_dim + torch.arange(head_dim)
         return torch.where(heads[:, None] >= 0, channels, PADDING).flatten()
 
+    @property
+    def cost(self) -> int:
+        """Weights per channel of a head: a query head has rows and output columns, a key/value
+        head two sets of rows."""
+        return 2 * len(self.query) + 2 * len(self.key_value)
 
-def arrange(kept: list[int], group: int) -> HeadLayout:
-    """The cheapest exact layout of the kept query heads.
+    def widen(self, groups: int, key_values: int) -> "HeadLayout":
+        """The same heads and zero heads, `groups` query heads to each of `key_values` others."""
+        query: list[int] = []
+        for place in range(len(self.key_value)):
+            own = self.query[place * self.groups : (place + 1) * self.groups]
+            query += [*own, *[PADDING] * (groups - len(own))]
+        missing = key_values - len(self.key_value)
+        query += [PADDING] * (groups * missing)
+        return HeadLayout(tuple(query), self.key_value + (PADDING,) * missing)
 
-    Attention code wants equally many query heads for each key/value head. If the kept ones come
-    out so, nothing is added. Else either each query head gets its key/value head to itself
-    (repeated), or the smaller groups are filled up with query heads of zeros, whichever needs
-    fewer weights.
+
+def padded(kept: list[int], group: int) -> HeadLayout:
+    """Every key/value head with as many query heads as the fullest one, zero heads filling up.
 
     Args:
         kept: old query heads, ascending.
@@ -48,13 +59,22 @@ def arrange(kept: list[int], group: int) -> HeadLayout:
     """
     per_kv = Counter(head // group for head in kept)
     widest = max(per_kv.values())
-    padded: list[int] = []
+    query: list[int] = []
     for kv in sorted(per_kv):
         own = [head for head in kept if head // group == kv]
-        padded += own + [PADDING] * (widest - len(own))
-    # each query head costs its query rows and output columns, each key/value head its two rows
-    cost_padded = 2 * len(padded) + 2 * len(per_kv)
-    cost_repeated = 2 * len(kept) + 2 * len(kept)
-    if cost_padded <= cost_repeated:
-        return HeadLayout(tuple(padded), tuple(sorted(per_kv)))
+        query += own + [PADDING] * (widest - len(own))
+    return HeadLayout(tuple(query), tuple(sorted(per_kv)))
+
+
+def repeated(kept: list[int], group: int) -> HeadLayout:
+    """Every query head with a key/value head to itself."""
     return HeadLayout(tuple(kept), tuple(head // group for head in kept))
+
+
+def cheapest(kept: list[int], group: int) -> HeadLayout:
+    """The exact layout with the fewest weights.
+
+    Attention code wants equally many query heads for each key/value head. If the kept ones come
+    out so, nothing is added.
+    """
+    return min(padded(kept, group), repeated(kept, group), key=lambda layout: layout.cost)

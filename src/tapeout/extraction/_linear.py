@@ -96,6 +96,20 @@ def fuse(parts: list[Linear], order: str, head_dim: int) -> Linear:
     return Linear(weight, bias if with_bias else None)
 
 
+def named_qkv(qkv: list[Linear], family: Family, head_dim: int) -> list[tuple[str, Linear]]:
+    """Query, key and value with the paths, within a layer, of the modules that hold them."""
+    if isinstance(family.qkv, Fused):
+        return [(family.qkv.path, fuse(qkv, family.qkv.order, head_dim))]
+    return list(zip(family.qkv, qkv, strict=True))
+
+
+def named_gate_up(gate_up: list[Linear], family: Family) -> list[tuple[str, Linear]]:
+    """The projections that give MLP channels, with the paths of the modules that hold them."""
+    if family.gate_up_parts > 1:
+        gate_up = [fuse(gate_up, "blocks", 1)]
+    return list(zip(family.gate_up, gate_up, strict=True))
+
+
 def named_tensors(path: str, linear: Linear, transposed: bool) -> dict[str, Tensor]:
     """The entries of a state dict for a projection at a path."""
     weight = linear.weight.T if transposed else linear.weight

@@ -1,7 +1,7 @@
 """Models: a handle on any supported causal language model, with named sites."""
 
 from ._aliases import ALIASES, alias_folder, cache_folder
-from ._anatomy import head_dim_of, layers_of
+from ._anatomy import head_dim_of, in_features, layers_of, out_features
 from ._family import Block, Family, Fused
 from ._load import load
 from ._model import Fingerprint, Model
@@ -35,8 +35,10 @@ __all__ = [
     "cache_folder",
     "first_positions",
     "head_dim_of",
+    "in_features",
     "layers_of",
     "load",
+    "out_features",
     "seen_tokens",
     "sliced_class",
 ]

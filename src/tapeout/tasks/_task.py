@@ -1,0 +1,140 @@
+"""A task: four splits that share no content, and how an answer is scored."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..errors import TaskError, nearest
+from ._batch import Batch, Partner, make_batches
+from ._example import Encoded, Example, encode
+from ._metrics import LOG_LIKELIHOOD, Metric
+
+SPLITS = ("train", "validation", "test", "reference")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Examples per split. Means are taken over `reference`, which is none of the others."""
+
+    train: int = 400
+    validation: int = 200
+    test: int = 400
+    reference: int = 200
+
+    @classmethod
+    def of(cls, n: "int | Counts") -> "Counts":
+        """`n` for train and test, half of it for validation and reference."""
+        if isinstance(n, Counts):
+            return n
+        if n < 2:
+            raise TaskError(f"a task needs at least 2 examples per split, not {n}")
+        return cls(train=n, validation=n // 2, test=n, reference=n // 2)
+
+    def items(self) -> list[tuple[str, int]]:
+        return [(name, getattr(self, name)) for name in SPLITS]
+
+
+@dataclass(frozen=True, eq=False)
+class Split(Sequence[Example]):
+    """The examples of one split, tokenised on first use.
+
+    Attributes:
+        name: task and split, such as `ioi/test`; it goes into every result.
+    """
+
+    name: str
+    examples: Sequence[Example]
+    tokenizer: Any = field(repr=False)
+
+    @cached_property
+    def encoded(self) -> list[Encoded]:
+        return [encode(self.tokenizer, example) for example in self.examples]
+
+    def batches(
+        self, size: int = 64, *, partner: Partner | None = None, seed: int = 0
+    ) -> Iterator[Batch]:
+        """Teacher-forced batches; with `partner` also the rows that replaced nodes come from.
+
+        Raises:
+            TaskError: an example does not tokenise as it must, or has no partner.
+        """
+        pad = getattr(self.tokenizer, "pad_token_id", None) or 0
+        return make_batches(
+            self.encoded, self.examples, size, partner=partner, seed=seed, pad_id=pad
+        )
+
+    def take(self, n: int) -> "Split":
+        """The first `n` examples."""
+        return Split(f"{self.name}[:{n}]", self.examples[:n], self.tokenizer)
+
+    def subset(self, rows: Sequence[int], label: str) -> "Split":
+        """Chosen examples, under a name that says so."""
+        chosen = [self.examples[row] for row in rows]
+        return Split(f"{self.name} ({label})", chosen, self.tokenizer)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.examples[index]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """A capability, as questions with answers.
+
+    Attributes:
+        name: under which results carry it.
+        train, validation, test, reference: circuits are found on the first, sized on the second,
+            reported on the third; means are taken over the fourth.
+        metrics: name -> metric; the first is the one that attribution differentiates.
+        config: what makes the same task again.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    reference: Split
+    metrics: Mapping[str, Metric] = field(
+        default_factory=lambda: {"log_likelihood": LOG_LIKELIHOOD}
+    )
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        owner: dict[str, str] = {}
+        for split in self.splits:
+            if not len(split):
+                raise TaskError(f"{split.name} has no examples")
+            for example in split.examples:
+                for key in (*example.content, example.prompt):
+                    if owner.setdefault(key, split.name) != split.name:
+                        raise TaskError(f"{owner[key]} and {split.name} share {key!r}")
+
+    @property
+    def splits(self) -> tuple[Split, Split, Split, Split]:
+        return self.train, self.validation, self.test, self.reference
+
+    @property
+    def first_tokens(self) -> list[int]:
+        """Every token that a prompt or counterfactual starts with, ascending."""
+        rows = [item for split in self.splits for item in split.encoded]
+        starts = {item.prompt[0] for item in rows}
+        return sorted(starts | {item.counterfactual[0] for item in rows if item.counterfactual})
+
+    def metric(self, name: str | None = None) -> Metric:
+        """A metric by name; the task's main one by default.
+
+        Raises:
+            TaskError: the task has no metric of that name.
+        """
+        if name is None:
+            return next(iter(self.metrics.values()))
+        if name not in self.metrics:
+            raise TaskError(f"{self.name} has no metric {name!r}: {nearest(name, self.metrics)}")
+        return self.metrics[name]
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(split)} {split.name.rpartition('/')[2]}" for split in self.splits)
+        return f"Task({self.name}: {sizes})"
