@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ..circuits import Circuit
-from ..errors import CircuitError, InterventionError, nearest
-from ..interventions import Mean, Replacement, Where, Zero
+from ..errors import CircuitError, InterventionError
+from ..interventions import Mean, Replacement, Where, Zero, circuit_replacement
 from ..models import Model, Sliced, layers_of
 from ._build import build
 from ._cut import Fill, cut_layer
@@ -92,22 +92,7 @@ def as_static(replacement: Replacement | str, circuit: Circuit) -> Zero | Mean:
     Raises:
         InterventionError: it is not, or `mean` is asked of a circuit that carries no means.
     """
-    if replacement == "zero":
-        return Zero()
-    if replacement == "mean":
-        if not circuit.means:
-            raise InterventionError(
-                "this circuit carries no means: pass a Mean, as in "
-                "interventions.Mean.over(model, batches, where, reference=...)"
-            )
-        reference = str(circuit.origin.get("reference", "the circuit's own"))
-        return Mean(values=circuit.means, reference=reference)
-    if isinstance(replacement, str):
-        known = ("zero", "mean")
-        raise InterventionError(
-            f"a model cannot be cut out under {replacement!r} replacement, which needs a second "
-            f"input at run time: {nearest(replacement, known)}"
-        )
+    replacement = circuit_replacement(circuit, replacement)
     if not isinstance(replacement, Zero | Mean):
         raise InterventionError(
             f"a model cannot be cut out under {replacement.name} replacement, which needs a second "

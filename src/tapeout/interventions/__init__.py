@@ -12,8 +12,10 @@ from ._replacements import (
     Where,
     Zero,
 )
+from ._resolve import NAMES, circuit_replacement, means_over, replacement_of
 
 __all__ = [
+    "NAMES",
     "Counterfactual",
     "Gates",
     "Mean",
@@ -23,6 +25,9 @@ __all__ = [
     "Scale",
     "Where",
     "Zero",
+    "circuit_replacement",
     "greedy",
+    "means_over",
+    "replacement_of",
     "restrict",
 ]

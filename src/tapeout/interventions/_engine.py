@@ -76,14 +76,10 @@ def _does_nothing(gate: Tensor, replacement: Replacement) -> bool:
 
 def _watch(where: Where, tap: Tap, gate: Tensor, frame: "_Frame") -> Watch:
     replacement = frame.replacement
-    moved = None
 
     def watch(whole: Tensor) -> Tensor:
-        nonlocal moved
         x = tap.select(whole)
-        if moved is None or moved.dtype not in (torch.bool, x.dtype):
-            moved = gate if gate.dtype == torch.bool and replacement.paired else gate.to(x.dtype)
-        new = replacement.mix(where, x, moved)
+        new = replacement.mix(where, x, gate if gate.dtype == torch.bool else gate.to(x.dtype))
         partners = x[len(new) :]
         new = frame.apply(new, x[: len(new)])
         return tap.put(whole, torch.cat([new, partners]) if len(partners) else new)

@@ -16,7 +16,7 @@ def greedy(
     new_tokens: int,
     *,
     stop: Sequence[int] = (),
-    forced: Int[Tensor, "partners new"] | None = None,
+    forced: Int[Tensor, "partners new_less_one"] | None = None,
 ) -> Int[Tensor, "batch new"]:
     """The tokens that greedy decoding appends to each row.
 
@@ -50,7 +50,7 @@ def greedy(
             chosen = output.logits[:rows, -1].argmax(dim=-1)
             written.append(chosen)
             done |= torch.isin(chosen, stops)
-            if bool(done.all()):
+            if bool(done.all()) or step + 1 == new_tokens:
                 break
             follow = chosen if forced is None else torch.cat([chosen, forced[:, step].to(chosen)])
             ids = follow[:, None]

@@ -48,8 +48,7 @@ class Mean:
     positions: Positions | Tensor = "all_but_first"
 
     def mix(self, where: Where, x: Tensor, gate: Tensor) -> Tensor:
-        mean = self.at(where).to(x)
-        return mean + gate * (x - mean)
+        return _blend(gate, x, self.at(where).to(x))
 
     def at(self, where: Where) -> Float[Tensor, " width"]:
         """The means of one site.
@@ -119,9 +118,7 @@ class Counterfactual:
 
     def mix(self, where: Where, x: Tensor, gate: Tensor) -> Tensor:
         clean, partner = x.chunk(2)
-        if gate.dtype == torch.bool:
-            return torch.where(gate, clean, partner)
-        return partner + gate * (clean - partner)
+        return _blend(gate, clean, partner)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +141,14 @@ class Scale:
     positions: Positions | Tensor = "all_but_first"
 
     def mix(self, where: Where, x: Tensor, gate: Tensor) -> Tensor:
-        return x * (1 + (self.factor - 1) * gate)
+        return x * (1 + (self.factor - 1) * gate.to(x.dtype))
+
+
+def _blend(gate: Tensor, x: Tensor, other: Tensor) -> Tensor:
+    """gate * x + (1 - gate) * other; a boolean gate keeps `x` to the last bit."""
+    if gate.dtype == torch.bool:
+        return torch.where(gate, x, other)
+    return other + gate * (x - other)
 
 
 Replacement = Zero | Mean | Counterfactual | Resample | Scale

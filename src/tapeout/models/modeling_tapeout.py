@@ -118,6 +118,10 @@ class Sliced:
         for path, layer in plan["layer_config"].items():
             self._at(path).config = config.per_layer_config[layer]
         self._pin_first(plan)
+        if sum(plan["constant"].values()) == config.num_hidden_layers:
+            self.register_forward_hook(  # pyright: ignore[reportAttributeAccessIssue]
+                _count, with_kwargs=True
+            )
 
     def _at(self, path: str) -> Any:
         return self.get_submodule(path)  # pyright: ignore[reportAttributeAccessIssue]
@@ -173,6 +177,15 @@ class Sliced:
         output = output.clone()
         output[rows, columns] = self.first[index][found].to(output.dtype)
         return output
+
+
+def _count(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+    """Where no attention is left, nothing else would tell a cache how many tokens it has seen."""
+    cache = getattr(output, "past_key_values", None)
+    ids = args[0] if args else kwargs.get("input_ids")
+    if cache is not None and ids is not None:
+        tokens = output.logits.new_zeros(*ids.shape, 1)[:, None]
+        cache.update(tokens, tokens, 0)
 
 
 def _linear(kind: type[nn.Module], d_in: int, d_out: int, bias: bool) -> nn.Module:

@@ -1,0 +1,169 @@
+"""Recovery: does the circuit alone carry the task, is it needed, and next to what controls?"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..circuits import Circuit
+from ..interventions import Mean, Replacement, circuit_replacement
+from ..models import Model
+from ..tasks import Metric, Split
+from ._controls import random_like
+from ._evaluate import Outcome, evaluate, prefix_only
+from ._intervals import Average, Share
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """Evidence for one circuit on one split; every accuracy is exact and over the same examples.
+
+    Attributes:
+        circuit: what was run.
+        split, n: on which examples.
+        replacement: what nodes outside were given; `reference` names the set of the means and
+            `positions` where it applied.
+        full: the whole model.
+        teacher_forced, autoregressive: the circuit alone.
+        ar_by: `induction` if one forward gave both (see `prefix_only`), else `generation`.
+        kl: KL from the full model at the answer, in nats.
+        metrics: metric -> (full model, circuit).
+        empty: the empty circuit, that is what the replacement alone leaks.
+        random: random circuits with as many nodes per layer, one per seed.
+        necessity: what is left when the circuit alone is replaced.
+        necessity_random: the same for the random circuits.
+    """
+
+    circuit: Circuit
+    split: str
+    n: int
+    replacement: str
+    reference: str
+    positions: str
+    full: Share
+    teacher_forced: Share
+    autoregressive: Share
+    ar_by: Literal["induction", "generation"]
+    kl: Average
+    metrics: dict[str, tuple[Average, Average]]
+    empty: Share
+    random: list[Share]
+    necessity: Share
+    necessity_random: list[Share]
+
+    @property
+    def relative(self) -> float:
+        """Autoregressive recovery over the full model's accuracy."""
+        return self.autoregressive.value / self.full.value if self.full.right else 0.0
+
+    @property
+    def leaks(self) -> bool:
+        """The empty circuit is right more often than never, by more than its interval."""
+        return self.empty.low > 0.01
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values under stable keys."""
+        return {
+            "size": self.circuit.size,
+            "share": self.circuit.share,
+            "by_part": {p: {"kept": k, "total": t} for p, (k, t) in self.circuit.by_part().items()},
+            "split": self.split,
+            "n": self.n,
+            "replacement": self.replacement,
+            "reference": self.reference,
+            "positions": self.positions,
+            "full": self.full.to_dict(),
+            "teacher_forced": self.teacher_forced.to_dict(),
+            "autoregressive": self.autoregressive.to_dict(),
+            "ar_by": self.ar_by,
+            "relative": self.relative,
+            "kl": self.kl.to_dict(),
+            "metrics": {
+                name: {"full": full.to_dict(), "circuit": own.to_dict()}
+                for name, (full, own) in self.metrics.items()
+            },
+            "empty": self.empty.to_dict(),
+            "empty_leaks": self.leaks,
+            "random": [share.to_dict() for share in self.random],
+            "necessity": self.necessity.to_dict(),
+            "necessity_random": [share.to_dict() for share in self.necessity_random],
+        }
+
+
+def recovery(
+    model: Model,
+    circuit: Circuit,
+    split: Split,
+    replacement: str | Replacement = "mean",
+    *,
+    metrics: Sequence[Metric] = (),
+    random_seeds: int = 3,
+    ar: Literal["auto", "generate"] = "auto",
+    batch_size: int = 64,
+    transfer: bool = False,
+    progress: Progress | None = None,
+) -> Recovery:
+    """Run the circuit alone, its controls, and the model without it.
+
+    Args:
+        model: the model.
+        circuit: what to prove.
+        split: the examples, as a rule `task.test`.
+        replacement: `zero`, `mean` (the means that the circuit carries), `counterfactual`,
+            `resample`, or a replacement of your own.
+        metrics: measured beside accuracy.
+        random_seeds: how many random circuits to compare with.
+        ar: `auto` takes autoregressive accuracy by induction where that is exact, `generate`
+            always decodes.
+        batch_size: examples per forward.
+        transfer: allow a circuit that was found in other weights of the same shape.
+        progress: called with the runs done and all of them.
+
+    Raises:
+        CircuitError: the circuit does not fit the model.
+        InterventionError: mean replacement without means, or an unknown replacement.
+        TaskError: the split does not have what the replacement or a metric needs.
+    """
+    fill = circuit_replacement(circuit, replacement)
+    total, done = 4 + 2 * random_seeds, 0
+
+    def run(kept: Circuit | None, **options: Any) -> Outcome:
+        nonlocal done
+        outcome = evaluate(
+            model, split, kept, fill, batch_size=batch_size, transfer=transfer, **options
+        )
+        done += 1
+        if progress is not None:
+            progress(done, total)
+        return outcome
+
+    full = run(None, metrics=metrics)
+    alone = run(circuit, metrics=metrics, kl=True)
+    by_induction = ar == "auto" and prefix_only(fill)
+    written = (
+        alone
+        if by_induction
+        else evaluate(
+            model, split, circuit, fill, batch_size=batch_size, transfer=transfer, generate=True
+        )
+    )
+    controls = [random_like(circuit, seed) for seed in range(random_seeds)]
+    return Recovery(
+        circuit=circuit,
+        split=split.name,
+        n=len(split),
+        replacement=fill.name,
+        reference=fill.reference if isinstance(fill, Mean) else "",
+        positions=fill.positions if isinstance(fill.positions, str) else "chosen",
+        full=full.accuracy,
+        teacher_forced=alone.accuracy,
+        autoregressive=written.accuracy,
+        ar_by="induction" if by_induction else "generation",
+        kl=alone.average("kl"),
+        metrics={m.name: (full.average(m.name), alone.average(m.name)) for m in metrics},
+        empty=run(Circuit.empty(circuit.universe, fingerprint=circuit.fingerprint)).accuracy,
+        random=[run(control).accuracy for control in controls],
+        necessity=run(~circuit).accuracy,
+        necessity_random=[run(~control).accuracy for control in controls],
+    )
