@@ -1,6 +1,6 @@
 """A circuit: the nodes of a universe that are kept."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -140,18 +140,18 @@ class Circuit:
         return hash((self.universe.spec, self.kept.numpy().tobytes()))
 
     def __or__(self, other: "Circuit") -> "Circuit":
-        return self._combine(other, self.kept | other.kept)
+        return self._combine(other, torch.logical_or)
 
     def __and__(self, other: "Circuit") -> "Circuit":
-        return self._combine(other, self.kept & other.kept)
+        return self._combine(other, torch.logical_and)
 
     def __sub__(self, other: "Circuit") -> "Circuit":
-        return self._combine(other, self.kept & ~other.kept)
+        return self._combine(other, torch.gt)
 
     def __invert__(self) -> "Circuit":
         return Circuit(self.universe, ~self.kept, self.fingerprint)
 
-    def _combine(self, other: "Circuit", kept: Tensor) -> "Circuit":
+    def _combine(self, other: "Circuit", rule: Callable[[Tensor, Tensor], Tensor]) -> "Circuit":
         if self.universe.parts != other.universe.parts:
             raise CircuitError(
                 f"circuits of different universes do not combine: {self.universe.spec} and "
@@ -160,7 +160,7 @@ class Circuit:
         if reason := self.universe.shape.difference(other.universe.shape):
             raise CircuitError(f"circuits of different models do not combine: {reason}")
         fingerprint = self.fingerprint if self.fingerprint == other.fingerprint else None
-        return Circuit(self.universe, kept, fingerprint)
+        return Circuit(self.universe, rule(self.kept, other.kept), fingerprint)
 
     def with_origin(self, **entries: Any) -> "Circuit":
         """The same circuit with more entries in its origin."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,10 @@ class Scores:
             kept[nodes[order[:count]]] = True
         origin = {**self.origin, "selection": {"k": int(kept.sum()), "share": wanted}}
         return Circuit(self.universe, kept, self.fingerprint, origin)
+
+    def with_origin(self, **entries: Any) -> "Scores":
+        """The same scores with more entries in their origin."""
+        return replace(self, origin={**self.origin, **entries})
 
     def _parts(self) -> list[Tensor]:
         return [

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..circuits import Circuit
 from ..errors import CircuitError, InterventionError
 from ..interventions import Mean, Replacement, Where, Zero, circuit_replacement
-from ..models import Model, Sliced, layers_of
+from ..models import Model, Sliced, layers_of, quiet
 from ._build import build
 from ._cut import Fill, cut_layer
 from ._pin import first_position
@@ -71,6 +71,19 @@ def slice_model(
     With `share` the result holds the original's own embeddings and norms: right for a model that
     is measured and thrown away.
     """
+    with quiet():
+        return _slice(model, gates, replacement, first_tokens, layout=layout, share=share)
+
+
+def _slice(
+    model: Model,
+    gates: Mapping[Where, Tensor],
+    replacement: Zero | Mean,
+    first_tokens: Sequence[int],
+    *,
+    layout: str,
+    share: bool,
+) -> Model:
     fill = Fill(model, gates, replacement)
     layers = layers_of(model.hf, model.anatomy.family)
     cuts = [cut_layer(model, index, block, fill) for index, block in enumerate(layers)]

@@ -113,7 +113,7 @@ class GradientRun:
         for key, tap in self.taps.items():
             gap = _gap(key, clean[key], baseline)
             for part in self._midpoints():
-                at = (clean[key] - (1 - part) * gap).requires_grad_()
+                at = (clean[key] - (1 - part) * gap * self.counted).requires_grad_()
                 with torch.enable_grad(), attached([(tap, partial(tap.put, part=at))]):
                     logits = self.model.logits(batch.tokens, keep=batch.answer_length)
                     (gradient,) = torch.autograd.grad(self._value(logits, batch, target), at)

@@ -8,13 +8,24 @@ from ..circuits import Circuit, Universe
 from ..errors import InterventionError, nearest
 from ..models import Model
 from ..tasks import Split
-from ._replacements import Counterfactual, Mean, Replacement, Resample, Where, Zero
+from ._replacements import (
+    Counterfactual,
+    Mean,
+    Positions,
+    Replacement,
+    Resample,
+    Where,
+    Zero,
+)
 
 NAMES = ("zero", "mean", "counterfactual", "resample")
 
 
 def replacement_of(
-    name: str | Replacement, means: Mapping[Where, Tensor] | None = None, reference: str = ""
+    name: str | Replacement,
+    means: Mapping[Where, Tensor] | None = None,
+    reference: str = "",
+    positions: Positions = "all_but_first",
 ) -> Replacement:
     """The replacement that a name stands for; one that is given passes through.
 
@@ -22,6 +33,7 @@ def replacement_of(
         name: `zero`, `mean`, `counterfactual` or `resample`.
         means: what `mean` stands for.
         reference: the name of the set that the means were taken over.
+        positions: where a named replacement applies.
 
     Raises:
         InterventionError: no such name, or `mean` without means.
@@ -34,17 +46,18 @@ def replacement_of(
                 "mean replacement needs means: take them over a reference set with "
                 "interventions.means_over(model, task.reference, universe)"
             )
-        return Mean(values=means, reference=reference)
+        return Mean(values=means, reference=reference, positions=positions)
     by_name = {"zero": Zero, "counterfactual": Counterfactual, "resample": Resample}
     if name not in by_name:
         raise InterventionError(f"unknown replacement {name!r}: {nearest(name, NAMES)}")
-    return by_name[name]()
+    return by_name[name](positions=positions)
 
 
 def circuit_replacement(circuit: Circuit, name: str | Replacement) -> Replacement:
-    """As `replacement_of`, with the means that the circuit carries."""
-    reference = str(circuit.origin.get("reference", "the circuit's own means"))
-    return replacement_of(name, circuit.means, reference)
+    """As `replacement_of`, with the means and positions that the circuit carries."""
+    own = circuit.origin.get("replacement", {})
+    reference = str(own.get("reference") or "the circuit's own means")
+    return replacement_of(name, circuit.means, reference, own.get("positions", "all_but_first"))
 
 
 def means_over(

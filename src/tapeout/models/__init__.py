@@ -5,6 +5,7 @@ from ._anatomy import head_dim_of, in_features, layers_of, out_features
 from ._family import Block, Family, Fused
 from ._load import load
 from ._model import Fingerprint, Model
+from ._quiet import quiet
 from ._shape import ModelShape
 from ._sites import GRANULARITIES, HEAD_SITES, SITES, Granularity, Site
 from ._taps import Tap, Watch, attached
@@ -39,6 +40,7 @@ __all__ = [
     "layers_of",
     "load",
     "out_features",
+    "quiet",
     "seen_tokens",
     "sliced_class",
 ]

@@ -15,7 +15,7 @@ from ._anatomy import family_of
 from ._gguf import read_gguf
 from ._model import Model
 from ._probe import probe
-from ._quiet import no_bars
+from ._quiet import quiet
 from .families import FAMILIES
 from .modeling_tapeout import sliced_class
 
@@ -48,7 +48,7 @@ def load(
     if isinstance(source, nn.Module):
         model = Model(source, tokenizer)
     else:
-        with no_bars():
+        with quiet():
             hf, own_tokenizer = _read(str(source), _dtype(dtype), trust_remote_code)
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
         model = Model(hf.to(where).eval(), tokenizer or own_tokenizer, name=str(source))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from . import modeling_tapeout
 from ._anatomy import Anatomy, dissect
-from ._quiet import no_bars
+from ._quiet import quiet
 from ._shape import ModelShape
 from ._sites import Site
 from ._taps import Tap
@@ -141,7 +141,7 @@ class Model:
         folder = Path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with no_bars():
+            with quiet():
                 self.hf.save_pretrained(folder)
             if self._tokenizer is not None:
                 self._tokenizer.save_pretrained(folder)

@@ -1,0 +1,297 @@
+"""The command line: parses, calls one function, prints a table."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from .errors import TapeoutError
+
+Positional = tyro.conf.Positional
+app = tyro.extras.SubcommandApp()
+
+
+@app.command(name="find")
+def find(
+    model: Positional[str],
+    task: Positional[str],
+    /,
+    *,
+    out: Path | None = None,
+    universe: str = "mlp.post_act,attn.z:head",
+    replacement: Literal["mean", "zero", "counterfactual", "resample"] = "mean",
+    target: float = 0.9,
+    baseline: Literal["counterfactual", "zero", "mean"] = "counterfactual",
+    integrate: Literal["none", "inputs", "activations"] = "none",
+    n: int | None = None,
+    seed: int = 0,
+    minimum: float = 0.5,
+) -> None:
+    """Find the smallest circuit of MODEL that still does TASK.
+
+    Scores every node on the task's train split, measures circuits of rising size on its
+    validation split, and keeps the smallest that holds the target.
+
+    Args:
+        model: An alias (smollm2), a folder, a .gguf file or a Hugging Face id.
+        task: A built-in task (see `tapeout tasks`) or a JSONL file of your own.
+        out: The run's folder; by default runs/MODEL-TASK.
+        universe: The nodes in play, as SITE or SITE:GRANULARITY, comma-separated.
+        replacement: What nodes outside the circuit are given.
+        target: The share of the full model's accuracy to keep.
+        baseline: Score by gradient x (activation - this).
+        integrate: Average gradients along a path from the baseline.
+        n: Train and test examples; the task's own default if left out.
+        seed: Of the examples.
+        minimum: The least accuracy that the full model must have on the task.
+    """
+    from .runs import find_recipe
+
+    settings = {"baseline": baseline, "integrate": integrate}
+    recipe = find_recipe(
+        model,
+        task,
+        n=n,
+        seed=seed,
+        minimum=minimum,
+        universe=universe,
+        replacement=replacement,
+        target=target,
+        settings=settings,
+    )
+    folder = out or Path("runs") / str(recipe["name"])
+    _run(recipe, folder)
+    _next(f"tapeout verify {folder}", "to prove it on the test split")
+
+
+@app.command(name="verify")
+def verify(
+    run: Positional[Path],
+    /,
+    *,
+    replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = "",
+    split: Literal["test", "validation", "train"] = "test",
+    ar: Literal["auto", "generate"] = "auto",
+    model: str = "",
+    transfer: bool = False,
+    out: Path | None = None,
+) -> None:
+    """Prove a circuit: recovery, necessity, and controls of the same size.
+
+    Args:
+        run: A run's folder, or a circuit's.
+        replacement: What nodes outside are given; by default what the circuit was sized under.
+        split: On which examples.
+        ar: `auto` takes autoregressive accuracy by induction where exact, `generate` decodes.
+        model: Prove it on this model instead (with --transfer, if its weights differ).
+        transfer: Allow a circuit that was found in other weights of the same shape.
+        out: Where to write; by default the run's folder, or CIRCUIT-proof for a circuit.
+    """
+    from .runs import recipe_of, with_stages
+
+    recipe = recipe_of(run)
+    if model:
+        recipe = with_stages(recipe, {"model": recipe["stages"]["model"] | {"source": model}})
+    name = f"proof-{replacement}" if replacement else "proof"
+    stage = {"kind": "verify", "replacement": replacement, "split": split, "ar": ar}
+    folder = out or _beside(run, "proof")
+    _run(with_stages(recipe, {name: stage | {"transfer": transfer}}), folder, only={name})
+    _next(f"tapeout extract {folder}", "to cut it out as a model of its own")
+
+
+@app.command(name="extract")
+def extract(
+    run: Positional[Path],
+    /,
+    *,
+    to: Path | None = None,
+    replacement: Literal["", "mean", "zero"] = "",
+    layout: Literal["per_layer", "uniform"] = "per_layer",
+    out: Path | None = None,
+) -> None:
+    """Cut a circuit out as a smaller model, and measure what that gains.
+
+    Args:
+        run: A run's folder, or a circuit's.
+        to: Also copy the model to this folder.
+        replacement: What dropped nodes are given; by default what the circuit was sized under.
+        layout: `per_layer` cuts each layer to its own size; `uniform` loads in stock transformers.
+        out: Where to write; by default the run's folder, or CIRCUIT-model for a circuit.
+    """
+    from .runs import recipe_of, with_stages
+
+    stages = {
+        "small": {"kind": "extract", "replacement": replacement, "layout": layout},
+        "speed": {"kind": "measure"},
+    }
+    folder = out or _beside(run, "model")
+    finished = _run(with_stages(recipe_of(run), stages), folder, only={"speed"})
+    place = finished["small"].folder
+    if to is not None:
+        shutil.copytree(place, to, dirs_exist_ok=True, ignore=shutil.ignore_patterns("stage.json"))
+        place = to
+    _next(f'tapeout.load("{place}")', "to use it in Python")
+
+
+@app.command(name="run")
+def run(
+    recipe: Positional[Path],
+    /,
+    *,
+    out: Path | None = None,
+    dry_run: bool = False,
+) -> None:
+    """Run a recipe; what is finished already is not run again.
+
+    Args:
+        recipe: A YAML file.
+        out: The run's folder; by default runs/NAME.
+        dry_run: Check the recipe and show what would run.
+    """
+    from .runs import dry_run as plan
+    from .runs import read_recipe
+
+    parsed = read_recipe(recipe)
+    folder = out or Path("runs") / parsed.name
+    if dry_run:
+        table = Table("stage", "kind", "reads", "state", title=f"{parsed.name}: nothing was run")
+        for row in plan(parsed, folder):
+            table.add_row(*row)
+        Console().print(table)
+        return
+    _run(parsed.source, folder)
+
+
+@app.command(name="runs")
+def runs(folder: Positional[Path] = Path("runs"), /) -> None:
+    """List the runs in a folder.
+
+    Args:
+        folder: Where runs lie side by side.
+    """
+    from .runs import list_runs
+
+    table = Table("run", "recipe", "stages", "circuit", "recovery", "written", title=str(folder))
+    for row in list_runs(folder):
+        table.add_row(*row)
+    Console().print(table)
+
+
+@app.command(name="tasks")
+def tasks(
+    model: Positional[str] = "",
+    task: Positional[str] = "",
+    /,
+    *,
+    n: int = 100,
+    seed: int = 0,
+) -> None:
+    """List the built-in tasks; or say how well MODEL does TASK.
+
+    Args:
+        model: An alias, a folder, a .gguf file or a Hugging Face id.
+        task: A built-in task or a JSONL file.
+        n: Examples to try.
+        seed: Of the examples.
+    """
+    from .tasks import TASKS, build
+
+    console = Console()
+    if not task:
+        table = Table("task", "what it asks")
+        for name, entry in TASKS.items():
+            table.add_row(name, entry.about)
+        console.print(table)
+        return
+    from .models import load
+    from .report import worth_table
+    from .verify import worth
+
+    handle = load(model)
+    built = build(task, handle.tokenizer, n=n, seed=seed)
+    for example in built.test.examples[:3]:
+        console.print(f"  {example.prompt!r} -> {example.answers[0]!r}", markup=False)
+    console.print(worth_table({"worth": worth(handle, built, built.test).to_dict()}))
+
+
+@app.command(name="models")
+def models(model: Positional[str] = "", /) -> None:
+    """List aliases and families; or show MODEL's sites.
+
+    Args:
+        model: An alias, a folder, a .gguf file or a Hugging Face id.
+    """
+    from .models import ALIASES, FAMILIES, SITES, load
+
+    console = Console()
+    if not model:
+        table = Table("alias", "what it is")
+        for name, alias in ALIASES.items():
+            table.add_row(name, alias.about)
+        console.print(table)
+        console.print("families:", ", ".join(sorted(FAMILIES)))
+        return
+    handle = load(model)
+    table = Table("site", "layers", "channels in each", "heads", title=repr(handle))
+    for site in SITES:
+        widths = handle.shape.widths[site]
+        there = [layer for layer, width in enumerate(widths) if width]
+        heads = {handle.shape.heads(layer, site) for layer in there} if "attn." in site else set()
+        heads = heads if site in ("attn.q", "attn.k", "attn.v", "attn.z") else set()
+        table.add_row(site, str(len(there)), _range(widths), _range(heads))
+    console.print(table)
+
+
+def _range(values: Any) -> str:
+    low, high = min(values, default=0), max(values, default=0)
+    return "" if not high else str(high) if low == high else f"{low}-{high}"
+
+
+def _beside(place: Path, suffix: str) -> Path:
+    """A run is added to; a circuit's own folder is left as it is."""
+    return place if (place / "recipe.json").is_file() else place.with_name(f"{place.name}-{suffix}")
+
+
+def _run(source: dict[str, Any], folder: Path, only: set[str] | None = None) -> dict[str, Any]:
+    """Run a recipe with a progress bar, print its tables, write its report."""
+    from .progress import drawn
+    from .report import tables_of, write_report
+    from .runs import parse_recipe, run_recipe
+
+    console = Console()
+    with drawn(console) as watch:
+        finished = run_recipe(parse_recipe(source), folder, watch)
+    stages = {
+        name: {"kind": item.planned.stage.kind, "metrics": item.metrics}
+        for name, item in finished.items()
+        if only is None or name in only
+    }
+    for table in tables_of(stages):
+        console.print(table)
+    console.print(f"report: {write_report(folder)}", markup=False, highlight=False)
+    return finished
+
+
+def _next(command: str, why: str) -> None:
+    Console().print(f"next: {command}  ({why})", markup=False, highlight=False)
+
+
+def main() -> None:
+    """Entry point of the `tapeout` command."""
+    try:
+        app.cli(prog="tapeout", description="Find, prove and cut out circuits of language models.")
+    except TapeoutError as error:
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        message = "interrupted: the same command goes on from here"
+        Console(stderr=True).print(message, markup=False)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

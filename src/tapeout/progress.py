@@ -1,0 +1,36 @@
+"""Drawing a run's progress in a terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from .runs import Watcher
+
+
+@contextmanager
+def drawn(console: Console) -> Iterator[Watcher]:
+    """A bar for the running stage, a line for each finished one; plain lines if not a terminal."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        current = bars.add_task("", visible=False)
+
+        def watch(event: str, stage: str, **details: Any) -> None:
+            if event == "start":
+                bars.reset(current, total=1, description=stage, visible=True)
+            elif event == "progress":
+                bars.update(current, completed=details["done"], total=details["total"])
+            elif event == "done":
+                console.print(f"  {stage:<16} {details['seconds']:6.1f} s", highlight=False)
+            elif event == "reused":
+                console.print(f"  {stage:<16}   reused", highlight=False)
+
+        yield watch
