@@ -1,0 +1,20 @@
+"""Recipes, stages, artifacts, resume."""
+
+from ._list import dry_run, list_runs
+from ._quick import find_recipe, recipe_of, with_stages
+from ._recipe import Recipe, parse_recipe, read_recipe
+from ._run import Finished, Watcher, run_recipe
+
+__all__ = [
+    "Finished",
+    "Recipe",
+    "Watcher",
+    "dry_run",
+    "find_recipe",
+    "list_runs",
+    "parse_recipe",
+    "read_recipe",
+    "recipe_of",
+    "run_recipe",
+    "with_stages",
+]

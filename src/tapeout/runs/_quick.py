@@ -1,0 +1,87 @@
+"""The recipes that the commands `find`, `verify` and `extract` stand for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import CircuitError, RunError
+
+
+def find_recipe(
+    model: str,
+    task: str,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    minimum: float = 0.5,
+    universe: str = "mlp.post_act,attn.z:head",
+    replacement: str = "mean",
+    target: float = 0.9,
+    settings: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """From a model and a task to the smallest circuit that keeps the target.
+
+    Args:
+        model: an alias, a folder, a `.gguf` file or a hub id.
+        task: a built-in task, or the path of a JSONL file.
+        n, seed, minimum: as in a `task` stage.
+        universe: the nodes in play.
+        replacement: under which the circuit is sized.
+        target: accuracy to keep, as a part of the full model's.
+        settings: further keys of the `find` stage.
+    """
+    settings = settings or {}
+    given = Path(task)
+    name = str(given.resolve()) if given.is_file() else task
+    stages: dict[str, Any] = {
+        "model": {"kind": "load", "source": model},
+        "task": {"kind": "task", "name": name, "n": n, "seed": seed, "minimum": minimum},
+    }
+    if "mean" in (replacement, settings.get("baseline")):
+        stages["means"] = {"kind": "means", "universe": universe}
+    stages["scores"] = {"kind": "find", "universe": universe} | settings
+    stages["frontier"] = {"kind": "frontier", "replacement": replacement, "target": target}
+    stages["circuit"] = {"kind": "select", "target": target}
+    return {"name": f"{Path(model).stem}-{given.stem}", "stages": stages}
+
+
+def recipe_of(place: str | Path) -> dict[str, Any]:
+    """The recipe of a finished run's folder, or one that brings in a circuit's folder.
+
+    Raises:
+        RunError: the folder is neither.
+        CircuitError: a circuit's file does not say which model and task it belongs to.
+    """
+    place = Path(place)
+    if (place / "recipe.json").is_file():
+        try:
+            return json.loads((place / "recipe.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunError(f"{place / 'recipe.json'} is damaged: {error}") from error
+    if not (place / "circuit_config.json").is_file():
+        raise RunError(
+            f"{place} is neither a run (no recipe.json) nor a circuit (no circuit_config.json)"
+        )
+    config = json.loads((place / "circuit_config.json").read_text(encoding="utf-8"))
+    task = config.get("origin", {}).get("task_config")
+    if not task or not config.get("model"):
+        raise CircuitError(
+            f"the circuit in {place} does not say which model and task it belongs to: write a "
+            "recipe with a `circuit` stage instead"
+        )
+    known = {key: task[key] for key in ("name", "n", "seed") if key in task}
+    options = {key: value for key, value in task.items() if key not in known}
+    return {
+        "name": place.name,
+        "stages": {
+            "model": {"kind": "load", "source": config["model"]["name"]},
+            "task": {"kind": "task", "minimum": 0.0, "options": options} | known,
+            "circuit": {"kind": "circuit", "path": str(place.resolve())},
+        },
+    }
+
+
+def with_stages(recipe: dict[str, Any], stages: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The recipe with stages added at its end, in place of those of the same name."""
+    kept = {name: entry for name, entry in recipe["stages"].items() if name not in stages}
+    return recipe | {"stages": kept | stages}

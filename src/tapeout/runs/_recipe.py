@@ -1,0 +1,110 @@
+"""Recipes: a list of stages in YAML, checked before anything runs."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import RecipeError, nearest
+from ._code import code_version
+from ._config import from_dict
+from ._stage import Planned, Stage
+from .stages import KINDS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A name and its stages, in order; every input comes before what reads it."""
+
+    name: str
+    stages: list[Planned]
+    source: dict[str, Any]
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read a YAML recipe.
+
+    Raises:
+        RecipeError: no such file, not YAML, or anything that `parse_recipe` finds wrong.
+    """
+    path = Path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path} is not YAML: {error}") from error
+    return parse_recipe(data, default_name=path.stem)
+
+
+def parse_recipe(data: Any, default_name: str = "run") -> Recipe:
+    """Check a recipe and work out every stage's key.
+
+    Raises:
+        RecipeError: an unknown kind or key, a wrong value, or an input that names no earlier
+            stage of its kind.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("stages"), Mapping):
+        raise RecipeError("a recipe needs `stages`, with a name and a kind for each")
+    for key in data:
+        if key not in ("name", "stages"):
+            raise RecipeError(f"unknown key {key!r}: {nearest(str(key), ('name', 'stages'))}")
+    planned: list[Planned] = []
+    for name, entry in data["stages"].items():
+        planned.append(_plan(str(name), entry, planned))
+    return Recipe(str(data.get("name", default_name)), planned, dict(data))
+
+
+def _plan(name: str, entry: Any, earlier: list[Planned]) -> Planned:
+    where = f"stage {name!r}"
+    if not isinstance(entry, Mapping) or "kind" not in entry:
+        raise RecipeError(f"{where} needs a kind: {', '.join(sorted(KINDS))}")
+    kind = str(entry["kind"])
+    if kind not in KINDS:
+        raise RecipeError(f"{where}: unknown kind {kind!r}: {nearest(kind, KINDS)}")
+    stage = from_dict(KINDS[kind], {k: v for k, v in entry.items() if k != "kind"}, where)
+    inputs = {
+        field: _input(stage, field, wanted, optional, earlier, where)
+        for field, (wanted, optional) in stage.input_fields().items()
+    }
+    named = {field: found.name if found else "" for field, found in inputs.items()}
+    return Planned(name, replace(stage, **named), inputs, _key(stage, inputs))
+
+
+def _input(
+    stage: Stage,
+    field: str,
+    kinds: tuple[str, ...],
+    optional: bool,
+    earlier: list[Planned],
+    where: str,
+) -> Planned | None:
+    wanted, kind = getattr(stage, field), " or ".join(kinds)
+    candidates = [planned for planned in earlier if planned.stage.kind in kinds]
+    if wanted:
+        for planned in candidates:
+            if planned.name == wanted:
+                return planned
+        names = nearest(wanted, [planned.name for planned in candidates])
+        raise RecipeError(f"{where}: {field} names no earlier {kind} stage {wanted!r}: {names}")
+    if candidates:
+        return candidates[-1]
+    if optional:
+        return None
+    raise RecipeError(f"{where} needs a stage of kind {kind} before it")
+
+
+def _key(stage: Stage, inputs: Mapping[str, Planned | None]) -> str:
+    content = {
+        "kind": stage.kind,
+        "settings": stage.settings(),
+        "inputs": {field: found.key if found else None for field, found in inputs.items()},
+        "code": code_version(stage.room),
+        "outside": stage.outside(),
+    }
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

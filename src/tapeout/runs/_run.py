@@ -1,0 +1,205 @@
+"""Running a recipe: each stage once, finished ones never again."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from ..errors import RunError
+from ._recipe import Recipe
+from ._stage import Planned, Work
+from ._store import SCHEMA_VERSION, Store, write_json
+
+Event = Literal["start", "progress", "done", "reused", "failed"]
+
+
+class Watcher(Protocol):
+    """What a run tells while it goes; the command line draws it."""
+
+    def __call__(self, event: Event, stage: str, **details: Any) -> None: ...
+
+
+def _silent(event: Event, stage: str, **details: Any) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished stage of a run.
+
+    Attributes:
+        reused: it was there already.
+        seconds: that it took when it ran.
+    """
+
+    planned: Planned
+    folder: Path
+    seconds: float
+    metrics: dict[str, Any]
+    reused: bool
+
+
+def run_recipe(recipe: Recipe, out: str | Path, watch: Watcher = _silent) -> dict[str, Finished]:
+    """Run what is not there yet and write `results.json`, `events.jsonl` and `recipe.json`.
+
+    Artifacts lie in `.stages` beside `out`, by key, so runs that lie side by side share what they
+    have in common; `out/stages` links to those of this run. A stage that is interrupted, also by
+    `kill -9`, starts again from what it had saved.
+
+    Args:
+        recipe: what to run.
+        out: the run's folder.
+        watch: told what happens.
+
+    Raises:
+        RunError: a folder cannot be written, or another run is at work on the same stage.
+        TapeoutError: whatever a stage raises.
+    """
+    out = Path(out)
+    store = Store(out.absolute().parent / ".stages")
+    try:
+        (out / "stages").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot write to {out}: {error}. Choose another --out") from error
+    write_json(out / "recipe.json", recipe.source)
+    finished: dict[str, Finished] = {}
+    session = _Session(finished)
+    with _Log(out / "events.jsonl", watch) as log:
+        for planned in recipe.stages:
+            finished[planned.name] = _one(planned, store, session, log)
+            _link(out / "stages" / planned.name, finished[planned.name].folder)
+            write_results(recipe, out, finished)
+    return finished
+
+
+def write_results(recipe: Recipe, out: Path, finished: Mapping[str, Finished]) -> None:
+    """`results.json`: every number of every finished stage under stable keys."""
+    stages = {
+        name: {
+            "kind": item.planned.stage.kind,
+            "key": item.planned.key,
+            "seconds": item.seconds,
+            "metrics": item.metrics,
+        }
+        for name, item in finished.items()
+    }
+    results = {"schema_version": SCHEMA_VERSION, "recipe": recipe.name, "stages": stages}
+    write_json(out / "results.json", results)
+
+
+def _one(planned: Planned, store: Store, session: "_Session", log: "_Log") -> Finished:
+    record = store.record(planned)
+    if record is not None:
+        log("reused", planned.name)
+        return _finished(planned, store, record, reused=True)
+    log("start", planned.name)
+    began = time.perf_counter()
+    try:
+        with store.working(planned) as folder:
+            metrics = planned.stage.run(session.work(planned, folder, log))
+            seconds = time.perf_counter() - began
+            record = {
+                "name": planned.name,
+                "kind": planned.stage.kind,
+                "key": planned.key,
+                "settings": planned.stage.settings(),
+                "inputs": {f: i.key if i else None for f, i in planned.inputs.items()},
+                "seconds": seconds,
+                "metrics": metrics,
+            }
+            store.finish(planned, folder, record)
+    except BaseException as error:
+        log("failed", planned.name, error=f"{type(error).__name__}: {error}")
+        raise
+    log("done", planned.name, seconds=seconds)
+    return _finished(planned, store, record, reused=False)
+
+
+def _finished(planned: Planned, store: Store, record: dict[str, Any], *, reused: bool) -> Finished:
+    # what just ran goes through JSON too, so that a first and a resumed run report alike
+    plain = json.loads(json.dumps(record))
+    return Finished(planned, store.folder(planned), plain["seconds"], plain["metrics"], reused)
+
+
+class _Session:
+    """Opens artifacts when they are asked for, each once."""
+
+    def __init__(self, finished: Mapping[str, Finished]) -> None:
+        self._finished = finished
+        self._opened: dict[str, Any] = {}
+
+    def open(self, planned: Planned) -> Any:
+        if planned.key not in self._opened:
+            folder = self._finished[planned.name].folder
+            inputs = _Lazy(self, planned.inputs)
+            self._opened[planned.key] = planned.stage.open(folder, inputs)
+        return self._opened[planned.key]
+
+    def work(self, planned: Planned, folder: Path, log: "_Log") -> Work:
+        named = {field: self._finished[i.name] for field, i in planned.inputs.items() if i}
+        return Work(
+            folder=folder,
+            inputs=_Lazy(self, planned.inputs),
+            folders={field: item.folder for field, item in named.items()},
+            metrics={field: item.metrics for field, item in named.items()},
+            progress=lambda done, total: log.progress(planned.name, done, total),
+        )
+
+
+class _Lazy(Mapping[str, Any]):
+    def __init__(self, session: _Session, inputs: Mapping[str, Planned | None]) -> None:
+        self._session, self._inputs = session, inputs
+
+    def __getitem__(self, field: str) -> Any:
+        planned = self._inputs[field]
+        return None if planned is None else self._session.open(planned)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._inputs)
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+
+class _Log:
+    """Events to the run's file and to whoever watches."""
+
+    def __init__(self, path: Path, watch: Watcher) -> None:
+        self._path, self._watch = path, watch
+        self._last = 0.0
+
+    def __enter__(self) -> "_Log":
+        try:
+            self._file = self._path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"cannot write {self._path}: {error}") from error
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.close()
+
+    def __call__(self, event: Event, stage: str, **details: Any) -> None:
+        entry = {"time": round(time.time(), 3), "event": event, "stage": stage} | details
+        self._file.write(json.dumps(entry) + "\n")
+        self._file.flush()
+        self._watch(event, stage, **details)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """At most ten lines a second; the last step always."""
+        now = time.monotonic()
+        if done >= total or now - self._last > 0.1:
+            self._last = now
+            self("progress", stage, done=done, total=total)
+
+
+def _link(link: Path, target: Path) -> None:
+    """Point `link` at an artifact, by a relative path, so that the runs can be moved together."""
+    try:
+        if link.is_symlink() or link.exists():
+            link.unlink()
+        link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+    except OSError:
+        pass  # no symlinks here (Windows without the right): results.json names the key

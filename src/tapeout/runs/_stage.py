@@ -1,0 +1,90 @@
+"""What a stage is: a config, the stages that it reads, an artifact in a folder."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+Progress = Callable[[int, int], None]
+
+
+def ref(*kinds: str, optional: bool = False) -> Any:
+    """A config field that names an earlier stage of one of these kinds; by default the last."""
+    return dataclasses.field(default="", metadata={"input": kinds, "optional": optional})
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a running stage gets.
+
+    Attributes:
+        folder: where it writes its artifact; what a killed attempt left there is still there.
+        inputs: field name -> the object of the stage that it names, opened when it is asked for;
+            None if it names none.
+        folders: field name -> the folder of that stage's artifact.
+        metrics: field name -> what that stage reported.
+        progress: to be called with what is done and all there is.
+    """
+
+    folder: Path
+    inputs: Mapping[str, Any]
+    folders: Mapping[str, Path]
+    metrics: Mapping[str, dict[str, Any]]
+    progress: Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Base of all stage configs; a subclass is one kind.
+
+    Attributes:
+        kind: what recipes call it.
+        room: the last room of the package that it uses; its code is part of the stage's key.
+    """
+
+    kind: ClassVar[str]
+    room: ClassVar[str]
+
+    @classmethod
+    def input_fields(cls) -> dict[str, tuple[tuple[str, ...], bool]]:
+        """Field name -> (kinds of stage that it can name, whether it may name none)."""
+        return {
+            field.name: (field.metadata["input"], field.metadata["optional"])
+            for field in dataclasses.fields(cls)
+            if "input" in field.metadata
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """The config without the names of inputs, which say nothing about the result."""
+        inputs = self.input_fields()
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in inputs}
+
+    def outside(self) -> dict[str, Any]:
+        """What the result depends on that lies outside the recipe, such as a file's contents."""
+        return {}
+
+    def run(self, work: Work) -> dict[str, Any]:
+        """Do the work, write the artifact, return the metrics as plain JSON values."""
+        raise NotImplementedError
+
+    def open(self, folder: Path, inputs: Mapping[str, Any]) -> Any:
+        """The artifact as an object that later stages use."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A stage in a recipe.
+
+    Attributes:
+        name: its name in the recipe.
+        stage: its config.
+        inputs: field name -> the stage that it names; None if it names none.
+        key: hash of the config, the inputs' keys and the code.
+    """
+
+    name: str
+    stage: Stage
+    inputs: dict[str, "Planned | None"]
+    key: str
