@@ -3,23 +3,24 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from ..errors import RunError
 from ._recipe import Recipe
 from ._stage import Planned, Work
 from ._store import SCHEMA_VERSION, Store, write_json
 
+INTERVAL = 0.1
+"""Least seconds between two progress events of a stage."""
+
 Event = Literal["start", "progress", "done", "reused", "failed"]
 
 
-class Watcher(Protocol):
-    """What a run tells while it goes; the command line draws it."""
-
-    def __call__(self, event: Event, stage: str, **details: Any) -> None: ...
+Watcher = Callable[..., None]
+"""Called as `watch(event, stage, **details)` while a run goes; the command line draws it."""
 
 
 def _silent(event: Event, stage: str, **details: Any) -> None:
@@ -188,9 +189,9 @@ class _Log:
         self._watch(event, stage, **details)
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """At most ten lines a second; the last step always."""
+        """At most one line per interval; the last step always."""
         now = time.monotonic()
-        if done >= total or now - self._last > 0.1:
+        if done >= total or now - self._last >= INTERVAL:
             self._last = now
             self("progress", stage, done=done, total=total)
 

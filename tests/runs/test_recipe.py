@@ -1,0 +1,86 @@
+import pytest
+
+from tapeout.errors import RecipeError
+from tapeout.runs import parse_recipe, read_recipe
+
+GOOD = {
+    "model": {"kind": "load", "source": "smollm2"},
+    "task": {"kind": "task", "name": "ioi"},
+    "means": {"kind": "means"},
+    "scores": {"kind": "find"},
+    "frontier": {"kind": "frontier"},
+    "circuit": {"kind": "select"},
+    "proof": {"kind": "verify"},
+}
+
+
+def parse(**changes):
+    return parse_recipe({"stages": GOOD | changes})
+
+
+def keys(recipe):
+    return {planned.name: planned.key for planned in recipe.stages}
+
+
+def test_inputs_default_to_the_last_stage_of_their_kind():
+    stages = {planned.name: planned for planned in parse().stages}
+    assert {f: i and i.name for f, i in stages["proof"].inputs.items()} == {
+        "model": "model",
+        "task": "task",
+        "circuit": "circuit",
+    }
+    assert stages["scores"].inputs["means"].name == "means"
+
+
+def test_a_key_depends_on_the_settings_and_on_what_is_read_only():
+    before = keys(parse())
+    after = keys(parse(frontier={"kind": "frontier", "bisections": 1}))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"frontier", "circuit", "proof"}
+    renamed = {("other" if name == "task" else name): entry for name, entry in GOOD.items()}
+    assert keys(parse_recipe({"stages": renamed}))["proof"] == before["proof"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scores": {"kind": "fnd"}}, "did you mean 'find'"),
+        ({"scores": {"kind": "find", "basline": "zero"}}, "did you mean 'baseline'"),
+        ({"scores": {"kind": "find", "baseline": "zeros"}}, "did you mean 'zero'"),
+        ({"scores": {"kind": "find", "steps": "five"}}, "steps: needs int"),
+        ({"scores": {"kind": "find", "correct_only": 1}}, "correct_only: needs bool"),
+        ({"scores": {"kind": "find", "task": "tsk"}}, "did you mean 'task'"),
+        ({"frontier": {"kind": "frontier", "shares": 0.5}}, "shares: needs a list"),
+        ({"model": {"kind": "load"}}, "'source' is missing"),
+        ({"task": {"name": "ioi"}}, "needs a kind"),
+        ({"task": "ioi"}, "needs a kind"),
+        ({"model": {"kind": "find"}}, "needs a stage of kind load before it"),
+    ],
+)
+def test_bad_recipes(changes, message):
+    with pytest.raises(RecipeError, match=message):
+        parse(**changes)
+
+
+@pytest.mark.parametrize("data", [None, [], {"stages": []}, {"stages": GOOD, "nmae": "x"}])
+def test_not_a_recipe(data):
+    with pytest.raises(RecipeError):
+        parse_recipe(data)
+
+
+def test_files(tmp_path):
+    with pytest.raises(RecipeError, match="cannot read"):
+        read_recipe(tmp_path / "none.yaml")
+    path = tmp_path / "bad.yaml"
+    path.write_text("stages: [")
+    with pytest.raises(RecipeError, match="not YAML"):
+        read_recipe(path)
+
+
+def test_the_shipped_recipes_parse():
+    from pathlib import Path
+
+    recipes = list((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+    assert recipes
+    for path in recipes:
+        assert read_recipe(path).stages
