@@ -1,6 +1,7 @@
 """Tasks: examples with counterfactuals, and how an answer is scored."""
 
 from ._batch import Batch, Partner
+from ._carries import carries, carry_regime, overflows
 from ._example import Encoded, Example
 from ._metrics import (
     ABOVE_FOIL,
@@ -10,7 +11,13 @@ from ._metrics import (
     Metric,
     correct,
 )
+from ._registry import TASKS, Listed, build
 from ._task import SPLITS, Counts, Split, Task
+from .addition import addition
+from .greater_than import greater_than
+from .ioi import ioi
+from .jsonl import jsonl
+from .pronouns import pronouns
 
 __all__ = [
     "ABOVE_FOIL",
@@ -18,13 +25,24 @@ __all__ = [
     "LOG_LIKELIHOOD",
     "PROBABILITY_DIFFERENCE",
     "SPLITS",
+    "TASKS",
     "Batch",
     "Counts",
     "Encoded",
     "Example",
+    "Listed",
     "Metric",
     "Partner",
     "Split",
     "Task",
+    "addition",
+    "build",
+    "carries",
+    "carry_regime",
     "correct",
+    "greater_than",
+    "ioi",
+    "jsonl",
+    "overflows",
+    "pronouns",
 ]

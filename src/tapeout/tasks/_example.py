@@ -1,6 +1,6 @@
 """Examples of a task, and their tokens."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,8 +50,8 @@ def encode(tokenizer: Any, example: Example) -> Encoded:
             one token, or the counterfactual's length differs from the prompt's.
     """
     prompt = list(tokenizer(example.prompt).input_ids)
-    answers = [continuation(tokenizer, example.prompt, prompt, a) for a in example.answers]
-    foils = [continuation(tokenizer, example.prompt, prompt, f) for f in example.foils]
+    answers = continuations(tokenizer, example.prompt, prompt, example.answers)
+    foils = continuations(tokenizer, example.prompt, prompt, example.foils)
     if len(answers) > 1 and any(len(answer) > 1 for answer in answers):
         raise TaskError(
             f"{example.prompt!r} has {len(answers)} right answers, and some have several tokens; "
@@ -86,7 +86,7 @@ def _encode_counterfactual(
             )
         return partner, []
     text = example.counterfactual
-    partner_answer = continuation(tokenizer, text, partner, example.counterfactual_answer)
+    (partner_answer,) = continuations(tokenizer, text, partner, [example.counterfactual_answer])
     if len(partner_answer) != len(answer):
         raise TaskError(
             f"the counterfactual's answer must have as many tokens as the answer, but "
@@ -96,16 +96,27 @@ def _encode_counterfactual(
     return partner, partner_answer
 
 
-def continuation(tokenizer: Any, prompt: str, prompt_ids: list[int], text: str) -> list[int]:
-    """The tokens of `text` where it continues `prompt`.
+def continuations(
+    tokenizer: Any, prompt: str, prompt_ids: list[int], texts: Sequence[str]
+) -> list[list[int]]:
+    """The tokens of each text where it continues `prompt`.
 
     Raises:
-        TaskError: `text` is empty, or its first token would swallow the end of the prompt.
+        TaskError: a text is empty, or its first token would swallow the end of the prompt.
     """
-    whole = list(tokenizer(prompt + text).input_ids)
-    if not text or len(whole) <= len(prompt_ids):
-        raise TaskError(f"the answer {text!r} to {prompt!r} is empty")
-    if whole[: len(prompt_ids)] != prompt_ids:
+    if not texts:
+        return []
+    rows = tokenizer([prompt + text for text in texts]).input_ids  # one call: there may be 100
+    return [
+        _own_tokens(prompt, prompt_ids, text, list(row))
+        for text, row in zip(texts, rows, strict=True)
+    ]
+
+
+def _own_tokens(prompt: str, prompt_ids: list[int], text: str, whole: list[int]) -> list[int]:
+    if not text:
+        raise TaskError(f"an answer or foil to {prompt!r} is empty")
+    if whole[: len(prompt_ids)] != prompt_ids or len(whole) == len(prompt_ids):
         raise TaskError(
             f"{text!r} does not start at a token boundary after {prompt!r}: move the white space "
             "between them to the start of the answer"

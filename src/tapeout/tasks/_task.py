@@ -15,12 +15,21 @@ SPLITS = ("train", "validation", "test", "reference")
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Examples per split. Means are taken over `reference`, which is none of the others."""
+    """Examples per split. Means are taken over `reference`, which is none of the others.
+
+    Raises:
+        TaskError: a split would be empty.
+    """
 
     train: int = 400
     validation: int = 200
     test: int = 400
     reference: int = 200
+
+    def __post_init__(self) -> None:
+        for split, count in self.items():
+            if count < 1:
+                raise TaskError(f"{split} needs at least one example, not {count}")
 
     @classmethod
     def of(cls, n: "int | Counts") -> "Counts":

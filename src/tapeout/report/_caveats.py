@@ -1,0 +1,84 @@
+"""What a careful reader would hold against the results, said before they have to ask."""
+
+from collections.abc import Iterator
+
+from ._evidence import Evidence
+from ._html import Html, join, name, tag
+from ._results import Results
+from ._text import percent, span
+
+
+def caveats(results: Results) -> list[Html]:
+    """Each a sentence or two that opens with its point."""
+    several = len(results.proofs) > 1
+    found: list[Html] = []
+    for stage, evidence in results.proofs:
+        where = join(" (", name(stage.name), ")") if several else Html()
+        found += [join(tag("b", point, where, "."), " ", why) for point, why in _of(evidence)]
+    return found + [join(tag("b", point, "."), " ", why) for point, why in _of_cut(results)]
+
+
+def _of(found: Evidence) -> Iterator[tuple[str, Html]]:
+    empty, alone = found.empty, found.autoregressive
+    if found.leaks:
+        yield (
+            "The empty circuit is not at zero",
+            join(
+                f"With every node replaced the model still gets {percent(empty.value)} right "
+                f"[{span(empty.low, empty.high)}], so the replacement itself leaks part of the "
+                "task and the recovery above includes that."
+            ),
+        )
+    if found.random and max(share.value for share in found.random) >= alone.low:
+        best = percent(max(share.value for share in found.random))
+        yield (
+            "A random circuit does as well",
+            join(
+                f"One with as many nodes in every layer gets {best}, not below the circuit’s "
+                f"interval [{span(alone.low, alone.high)}], so the choice of nodes is not shown "
+                "to matter."
+            ),
+        )
+    if found.full.right and found.necessity.high >= found.full.low:
+        yield (
+            "Necessity is not shown",
+            join(
+                f"Without the circuit {percent(found.necessity.value)} is left "
+                f"[{span(found.necessity.low, found.necessity.high)}], and the full model’s "
+                f"interval is [{span(found.full.low, found.full.high)}]: the two overlap."
+            ),
+        )
+    if found.setting.split_name != "test":
+        yield (
+            "This is not the test split",
+            join("Accuracy is reported on ", name(found.setting.split), "."),
+        )
+
+
+def _of_cut(results: Results) -> Iterator[tuple[str, Html]]:
+    verified = {evidence.setting.replacement for _, evidence in results.proofs}
+    for stage, cut in results.extracted:
+        if verified and cut.replacement not in verified:
+            yield (
+                "The extracted model was not verified",
+                join(
+                    "Stage ",
+                    name(stage.name),
+                    " gives dropped nodes ",
+                    name(cut.replacement),
+                    " replacement, the evidence is under ",
+                    name(", ".join(sorted(verified))),
+                    ".",
+                ),
+            )
+    for stage, speed in results.speeds:
+        if speed.same_argmax < speed.rows:
+            yield (
+                "The extracted and the masked model disagree",
+                join(
+                    f"Their next token is the same in {speed.same_argmax:,} of {speed.rows:,} "
+                    "rows (stage ",
+                    name(stage.name),
+                    ").",
+                ),
+            )

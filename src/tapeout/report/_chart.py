@@ -1,0 +1,180 @@
+"""The frontier chart: exact accuracy against the share of the universe that is kept."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ._axes import Axes, knee_for
+from ._html import Html, isolated, join, name, tag
+from ._text import percent, share, span
+from ._views import Frontier, Point
+
+SERIES_STYLES = 6
+_LINE = 14
+_MARKERS = (
+    "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
+    "M-3.6-3.6h7.2v7.2h-7.2z",
+    "M0-5.2L5.2 0L0 5.2L-5.2 0z",
+    "M0-4.8L4.8 3.6H-4.8z",
+    "M0 4.8L4.8-3.6H-4.8z",
+    "M-1.6-4.6h3.2v3h3v3.2h-3v3h-3.2v-3h-3v-3.2h3z",
+)
+_RADIUS = 8.5
+_RING = "M-8.5 0a8.5 8.5 0 1 0 17 0a8.5 8.5 0 1 0-17 0z"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A selected circuit; `series` is the place of the frontier on which it is a point, or None."""
+
+    name: str
+    size: int
+    share: float
+    series: int | None
+
+
+@dataclass(frozen=True)
+class _Level:
+    value: float
+    label: str
+    style: str
+
+
+def frontier_chart(series: Sequence[tuple[str, Frontier]], marks: Sequence[Mark]) -> Html:
+    """The chart twice, for wide and for narrow pages, with a legend."""
+    top = 22.0 + _LINE * len(marks)
+    knee = knee_for(p.share for _, frontier in series for p in frontier.points)
+    wide = Axes(760.0, 340.0 + top, left=46.0, right=18.0, top=top, bottom=46.0, knee=knee)
+    narrow = Axes(360.0, 270.0 + top, left=40.0, right=12.0, top=top, bottom=46.0, knee=knee)
+    charts = [
+        tag(
+            "svg",
+            *_drawing(axes, series, marks),
+            class_=f"chart {kind}",
+            viewBox=f"0 0 {axes.width:g} {axes.height:g}",
+            role="img",
+            aria_label=_spoken(series),
+        )
+        for kind, axes in (("wide", wide), ("narrow", narrow))
+    ]
+    return join(_legend(series), *charts)
+
+
+def _spoken(series: Sequence[tuple[str, Frontier]]) -> str:
+    names = ", ".join(isolated(title) for title, _ in series)
+    return f"Exact accuracy over circuit size: {names}. The numbers are in the table below."
+
+
+def _drawing(
+    axes: Axes, series: Sequence[tuple[str, Frontier]], marks: Sequence[Mark]
+) -> Iterator[Html]:
+    yield from _grid(axes)
+    yield from _levels(axes, series)
+    for row, mark in enumerate(marks):
+        yield _mark(axes, row, mark, series)
+    for place, (title, frontier) in enumerate(series):
+        yield _curve(axes, place, title, frontier)
+
+
+def _grid(axes: Axes) -> Iterator[Html]:
+    left, right = axes.x(0.0), axes.x(1.0)
+    for step in range(0, 101, 20):
+        y = axes.y(step / 100)
+        yield tag("line", class_="axis" if step == 0 else "grid", x1=left, x2=right, y1=y, y2=y)
+        yield tag("text", f"{step}%", x=left - 8, y=y + 4, class_="end")
+    bottom = axes.y(0.0)
+    for value in axes.ticks(gap=34.0):
+        x = axes.x(value)
+        yield tag("line", class_="axis", x1=x, x2=x, y1=bottom, y2=bottom + 5)
+        label = f"{100 * value:.6g}%" if value else "0"
+        edge = "end" if value == 1 else "middle"
+        yield tag("text", label, x=x + (6 if value == 1 else 0), y=bottom + 18, class_=edge)
+    yield tag("text", "exact accuracy", x=0.0, y=12.0, class_="what")
+    middle = (left + right) / 2
+    what = "share of the universe kept (logarithmic, linear near 0)"
+    yield tag("text", what, x=middle, y=axes.height - 8, class_="what middle")
+
+
+def _levels(axes: Axes, series: Sequence[tuple[str, Frontier]]) -> Iterator[Html]:
+    """Reference lines; the highest is named above the line, others below, where there is room."""
+    free = 1.0 * axes.height
+    for place, level in enumerate(_distinct(series)):
+        y, x = axes.y(level.value), axes.x(0.0)
+        line = {"x1": x, "x2": axes.x(1.0), "y1": y, "y2": y}
+        yield tag("line", tag("title", level.label), class_=f"level {level.style}", **line)
+        baseline = y - 5 if place == 0 else y + 13
+        if place == 0 or baseline - free >= 12:
+            yield tag("text", level.label, x=x + 10, y=baseline, class_="halo")
+            free = baseline
+
+
+def _distinct(series: Sequence[tuple[str, Frontier]]) -> list[_Level]:
+    levels = {}
+    splits = {frontier.setting.split for _, frontier in series}
+    for _, frontier in series:
+        on = f" on {isolated(frontier.setting.split)}" if len(splits) > 1 else ""
+        full = f"full model{on}, {percent(frontier.full.value)}"
+        target = f"target{on}, {percent(frontier.bar)}"
+        levels.setdefault(full, _Level(frontier.full.value, full, "full"))
+        levels.setdefault(target, _Level(frontier.bar, target, "target"))
+    return sorted(levels.values(), key=lambda level: -level.value)
+
+
+def _mark(axes: Axes, row: int, mark: Mark, series: Sequence[tuple[str, Frontier]]) -> Html:
+    x, y = axes.x(mark.share), 10.0 + _LINE * (row + 1)
+    side = "end" if x > axes.width - 90 else "start" if x < 90 else "middle"
+    label = tag("text", f"{isolated(mark.name)}: {share(mark.share)}", x=x, y=y)
+    points = series[mark.series][1].points if mark.series is not None else []
+    point = next((p for p in points if p.size == mark.size), None)
+    ring, end = Html(), axes.y(0.0)
+    if point is not None:
+        ring = tag("path", class_="ring", d=_RING, transform=_place(axes, point))
+        end = max(axes.y(point.accuracy.value) - _RADIUS, y + 4)
+    line = tag("line", class_="mark", x1=x, x2=x, y1=y + 4, y2=end)
+    return tag("g", line, label, ring, class_=f"selected {side}")
+
+
+def _curve(axes: Axes, place: int, title: str, frontier: Frontier) -> Html:
+    places = [f"{axes.x(p.share):.2f},{axes.y(p.accuracy.value):.2f}" for p in frontier.points]
+    line = tag("polyline", class_="curve", points=" ".join(places)) if len(places) > 1 else Html()
+    dots = [_dot(axes, place, title, point) for point in frontier.points]
+    return tag("g", line, *dots, class_=f"s{place % SERIES_STYLES}")
+
+
+def _dot(axes: Axes, place: int, title: str, point: Point) -> Html:
+    x, accuracy = axes.x(point.share), point.accuracy
+    low, high = axes.y(accuracy.low), axes.y(accuracy.high)
+    whisker = f"M{x:.2f} {low:.2f}V{high:.2f}M{x - 3:.2f} {low:.2f}h6M{x - 3:.2f} {high:.2f}h6"
+    said = (
+        f"{isolated(title)}: {point.size:,} nodes, {share(point.share)}\n"
+        f"{accuracy.right:,}/{accuracy.n:,} right, {percent(accuracy.value)}, "
+        f"95% interval {span(accuracy.low, accuracy.high)}"
+    )
+    marker = _MARKERS[place % SERIES_STYLES]
+    return tag(
+        "g",
+        tag("title", said),
+        tag("path", class_="whisker", d=whisker),
+        tag("path", class_="dot", d=marker, transform=_place(axes, point)),
+    )
+
+
+def _place(axes: Axes, point: Point) -> str:
+    return f"translate({axes.x(point.share):.2f} {axes.y(point.accuracy.value):.2f})"
+
+
+def _legend(series: Sequence[tuple[str, Frontier]]) -> Html:
+    items = []
+    for place, (title, frontier) in enumerate(series):
+        style = place % SERIES_STYLES
+        swatch = tag(
+            "svg",
+            tag("path", class_="curve", d="M0 8H28"),
+            tag("path", class_="dot", d=_MARKERS[style], transform="translate(14 8)"),
+            class_=f"swatch s{style}",
+            viewBox="0 0 28 16",
+            aria_hidden="true",
+        )
+        setting = frontier.setting
+        about = f" {setting.words}, {setting.split}, n = {frontier.full.n:,}"
+        items.append(tag("li", swatch, tag("span", tag("b", name(title)), name(about))))
+    return tag("ul", *items, class_="legend")

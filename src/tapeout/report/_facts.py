@@ -1,0 +1,179 @@
+"""What was run: task, model, method, stages."""
+
+from ._html import Html, code, details, facts, isolated, join, name, paragraph, section, table, tag
+from ._results import Results, Stage
+from ._text import percent, seconds, setting_words, span
+from ._views import Task
+
+_KNOWN = {
+    "load",
+    "task",
+    "means",
+    "find",
+    "frontier",
+    "select",
+    "circuit",
+    "verify",
+    "extract",
+    "measure",
+}
+
+
+def task_section(results: Results) -> Html:
+    """Models and tasks."""
+    models = [
+        facts(
+            [
+                ("Model", name(model.source)),
+                ("Family", name(model.family)),
+                ("Layers", f"{model.layers:,}"),
+                ("Parameters", f"{model.parameters:,}"),
+                ("Weights", code(model.weights)),
+            ]
+        )
+        for _, model in results.models
+    ]
+    defined = _definitions(results)
+    tasks = [_task(task, defined) for _, task in results.tasks]
+    return section("Task and model", *models, *tasks)
+
+
+def _task(task: Task, defined: dict[str, str]) -> Html:
+    sizes = ", ".join(f"{split} {count:,}" for split, count in task.sizes)
+    about = facts(
+        [("Task", name(task.name)), ("Examples", name(sizes)), ("Settings", _list(task.config))]
+    )
+    worth, accuracy = task.worth, task.worth.accuracy
+    exact = f"{percent(accuracy.value)} [{span(accuracy.low, accuracy.high)}]"
+    counts = f"{accuracy.right:,}/{accuracy.n:,}"
+    right = f"greedy decoding writes the right answer, all of it ({counts})"
+    rows: list[list[str]] = [["exact accuracy", exact, right]]
+    rows += [
+        [name(title), str(average), name(defined.get(title, ""))]
+        for title, average in worth.metrics
+    ]
+    caption = join(
+        "How well the full model does, ", name(worth.split), f", n = {accuracy.n:,}; 95% intervals."
+    )
+    head = ["Metric", "Full model", "Definition"]
+    label = f"Full model on {isolated(task.name)}"
+    return join(about, table(caption, head, [(None, rows)], label=label, words=(0, 2)))
+
+
+def _definitions(results: Results) -> dict[str, str]:
+    """What each metric measures, from wherever the results say it."""
+    found: dict[str, str] = {}
+    for stage in results.of_kind("find"):
+        if "metric" in stage.metrics:
+            metric = stage.metrics.child("metric")
+            found[metric.text("name", "")] = metric.text("definition", "")
+    for _, task in results.tasks:
+        found |= task.definitions
+    return found
+
+
+def method_section(results: Results, again: bool) -> Html:
+    """Methods, stages, and how to run it again.
+
+    Args:
+        again: `recipe.json` lies beside the page.
+    """
+    if not results.stages:
+        return Html()
+    methods = [_method(stage) for stage in results.of_kind("find")]
+    means = [
+        facts(
+            [
+                (
+                    "Means",
+                    name(setting_words("mean", m.text("reference", ""), m.text("positions", ""))),
+                )
+            ]
+        )
+        for m in (stage.metrics for stage in results.of_kind("means"))
+    ]
+    rows = [
+        [name(stage.name), name(stage.kind), code(stage.key), seconds(stage.seconds)]
+        for stage in results.stages
+    ]
+    total = sum(stage.seconds for stage in results.stages)
+    caption = f"Stages in the order in which they ran, {seconds(total)} in all."
+    head = ["Stage", "Kind", "Key", "Time"]
+    stages = table(caption, head, [(None, rows)], label="Stages", words=(0, 1, 2))
+    return section("How it was made", *methods, *means, stages, _settings(results), _again(again))
+
+
+def _method(stage: Stage) -> Html:
+    found = stage.metrics
+    metric = found.child("metric") if "metric" in found else None
+    words = (
+        join(name(metric.text("name", "")), ": ", name(metric.text("definition", "")))
+        if metric
+        else ""
+    )
+    n = f", n = {found.whole('n'):,}" if "n" in found else ""
+    split = join(name(found.text("split")), n) if "split" in found else ""
+    nodes = f", {found.whole('nodes'):,} nodes" if "nodes" in found else ""
+    universe = join(code(found.text("universe")), nodes) if "universe" in found else ""
+    method = name(found.text("method", ""))
+    return facts(
+        [
+            ("Scores", name(stage.name)),
+            ("Method", method),
+            ("Metric", words),
+            ("Found on", split),
+            ("Universe", universe),
+        ]
+    )
+
+
+def _settings(results: Results) -> Html:
+    lists = [
+        (stage, [("input " + key, value) for key, value in stage.inputs.items()] + stage.settings)
+        for stage in results.stages
+    ]
+    groups = [
+        (tag("b", name(stage.name)), [[code(key), code(value)] for key, value in pairs])
+        for stage, pairs in lists
+        if pairs
+    ]
+    if not groups:
+        return Html()
+    return details(
+        "Settings", table("Settings of every stage.", [], groups, label="Settings", words=(0, 1))
+    )
+
+
+def _again(again: bool) -> Html:
+    if not again:
+        return Html()
+    return paragraph(
+        "To run it again: ",
+        tag("code", "tapeout run recipe.json --out NEW_FOLDER"),
+        ", with the recipe.json that lies beside this page.",
+    )
+
+
+def other_section(results: Results) -> Html:
+    """Numbers of stages that this report has no view for."""
+    groups = [
+        (
+            join(tag("b", name(stage.name)), " (", name(stage.kind), ")"),
+            [[code(key), code(value)] for key, value in stage.metrics.leaves()],
+        )
+        for stage in results.stages
+        if stage.kind not in _KNOWN
+    ]
+    if not groups:
+        return Html()
+    numbers = table("As the stages reported them.", [], groups, label="Other results", words=(0, 1))
+    return section("Other results", details("Numbers", numbers))
+
+
+def _list(pairs: list[tuple[str, str]]) -> Html:
+    return join(
+        *(
+            join(", " if place else "", code(f"{key}={value}"))
+            for place, (key, value) in enumerate(pairs)
+        )
+    )

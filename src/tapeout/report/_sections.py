@@ -1,0 +1,214 @@
+"""The figures and tables of evidence, in the order in which the page shows them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ._chart import Mark, frontier_chart
+from ._evidence import Evidence, Row
+from ._headline import circuit_words
+from ._html import Html, code, details, isolated, join, name, paragraph, section, table, tag
+from ._measures import MEASURES
+from ._results import Results, Stage
+from ._strips import layer_bars, whisker
+from ._text import (
+    mebibytes,
+    number,
+    part_words,
+    percent,
+    ratio,
+    share,
+    span,
+)
+from ._views import Frontier, Measured, Sizes, Speed
+
+
+def frontier_section(results: Results) -> Html:
+    """Exact accuracy over circuit size."""
+    if not results.frontiers:
+        return Html()
+    series = [(stage.name, found) for stage, found in results.frontiers]
+    caption = (
+        "Exact accuracy of the top-scored circuits of rising size; whiskers are 95% Wilson "
+        "intervals. The smallest size that keeps the target, and from which every larger one "
+        "does, is the one to select."
+    )
+    figure = tag("figure", frontier_chart(series, _marks(results)), tag("figcaption", caption))
+    tables = [_frontier_table(title, found) for title, found in series]
+    return section("Accuracy over circuit size", figure, details("All points", *tables))
+
+
+def _marks(results: Results) -> list[Mark]:
+    marks = []
+    for stage, sizes in results.circuits:
+        measured = results.input(stage, "frontier", "frontier")
+        fits = [
+            place
+            for place, (item, found) in enumerate(results.frontiers)
+            if (measured is None or item is measured)
+            and any(point.size == sizes.size for point in found.points)
+        ]
+        series = fits[0] if len(fits) == 1 else None
+        marks.append(Mark(stage.name, sizes.size, sizes.share, series))
+    return marks
+
+
+def _frontier_table(title: str, found: Frontier) -> Html:
+    rows = [
+        [
+            f"{point.size:,}",
+            share(point.share),
+            percent(point.accuracy.value),
+            span(point.accuracy.low, point.accuracy.high),
+            f"{point.accuracy.right:,}/{point.accuracy.n:,}",
+            "smallest that keeps the target" if point.size == found.smallest else "",
+        ]
+        for point in found.points
+    ]
+    full = found.full
+    bounds, counts = span(full.low, full.high), f"{full.right:,}/{full.n:,}"
+    rows.append(["full model", "", percent(full.value), bounds, counts, ""])
+    setting = found.setting
+    caption = join(name(title), ": ", name(setting.words), ", ", name(setting.split))
+    target = f"; target {percent(found.bar)} ({found.target_words})"
+    head = ["Nodes", "Share", "Exact", "95% interval", "Right", "Note"]
+    label = f"Points of {isolated(title)}"
+    return table(join(caption, target), head, [(None, rows)], label=label, words=(5,))
+
+
+def evidence_section(results: Results) -> Html:
+    """The circuit beside its controls."""
+    if not results.proofs:
+        return Html()
+    head = [
+        "Model",
+        tag("span", "0 to 100%", class_="beside-dots"),
+        "Exact",
+        "95% interval",
+        "Right",
+    ]
+    groups = [
+        (_proof_title(stage, found), [_evidence_row(row, found) for row in found.rows()])
+        for stage, found in results.proofs
+    ]
+    caption = join(
+        "Exact accuracy: greedy decoding writes the right answer, all of it. Intervals are 95% "
+        "Wilson. Random circuits keep as many nodes in every layer; theirs is the mean over seeds "
+        "and the range.",
+        tag("span", " The vertical line is the full model.", class_="beside-dots"),
+    )
+    main = table(caption, head, groups, label="Evidence", words=(0, 1))
+    return section("Evidence", main, *[_metric_table(*proof) for proof in results.proofs])
+
+
+def _proof_title(stage: Stage, found: Evidence) -> Html:
+    setting = found.setting
+    return join(
+        tag("b", name(stage.name)),
+        ": ",
+        name(setting.split),
+        f", n = {found.n:,}, ",
+        name(setting.words),
+        f"; circuit of {found.sizes.size:,} nodes, ",
+        name(circuit_words(found.sizes)),
+    )
+
+
+def _evidence_row(row: Row, found: Evidence) -> list[str]:
+    drawing = whisker(row, found.full.value)
+    label = join(row.label, " ", tag("small", name(row.note))) if row.note else row.label
+    return [label, drawing, percent(row.value), row.bounds, row.counts]
+
+
+def _metric_table(stage: Stage, found: Evidence) -> Html:
+    rows = [["KL from the full model, nats", "–", str(found.kl)]]
+    rows += [[name(title), str(full), str(own)] for title, full, own in found.metrics]
+    caption = join(
+        "Means with 95% intervals, ",
+        name(stage.name),
+        ": full model and circuit on the same ",
+        f"{found.n:,} examples.",
+    )
+    head = ["Metric", "Full model", "Circuit"]
+    return table(caption, head, [(None, rows)], label=f"Metrics of {isolated(stage.name)}")
+
+
+def sizes_section(results: Results) -> Html:
+    """How much of every layer the selected circuits keep."""
+    several = len(results.circuits) > 1
+    parts = []
+    for stage, sizes in results.circuits:
+        title = tag("h3", name(stage.name)) if several else Html()
+        whole = f"{sizes.size:,} nodes, {share(sizes.share)} of the universe."
+        parts.append(join(title, paragraph(whole), *_part_figures(sizes)))
+    return section("Where the circuit lies", *parts)
+
+
+def _part_figures(sizes: Sizes) -> list[Html]:
+    figures = []
+    for part, total in sizes.parts:
+        words, layers = part_words(part), sizes.layers.get(part, [])
+        label = tag("b", name(words[0].upper() + words[1:]))
+        about = join(label, " ", code(part), f" {total}, {share(total.share)}")
+        if not layers:
+            figures.append(paragraph(about))
+            continue
+        rows = [
+            [str(layer), f"{kept.kept:,}", f"{kept.total:,}", share(kept.share)]
+            for layer, kept in layers
+        ]
+        numbers = table(
+            join(name(words), ", layer by layer"),
+            ["Layer", "Kept", "Of", "Share"],
+            [(None, rows)],
+            label=f"Layers of {isolated(words)}",
+        )
+        caption = tag("figcaption", about)
+        figure = tag("figure", caption, layer_bars(words, layers))
+        figures.append(join(figure, details("Numbers", numbers)))
+    return figures
+
+
+def speed_section(results: Results) -> Html:
+    """What cutting the circuit out gains."""
+    parts = []
+    for stage, cut in results.extracted:
+        gain = f" ({percent(cut.parameters / cut.full)})" if cut.full else ""
+        words = f": {cut.parameters:,} of {cut.full:,} parameters{gain}, "
+        file = f" replacement, {mebibytes(cut.file_bytes)} on disk."
+        about = join(name(cut.layout), " layout, ", name(cut.replacement), file)
+        parts.append(paragraph(tag("b", name(stage.name)), words, about))
+    parts += [_speed_table(stage, speed) for stage, speed in results.speeds]
+    return section("The circuit as a model of its own", *parts)
+
+
+def _speed_table(stage: Stage, speed: Speed) -> Html:
+    full = speed.model("full")
+    rows = [
+        [words, *(cell for model in speed.models for cell in _costs(model, field, written, full))]
+        for words, field, written in MEASURES
+    ]
+    caption = join(
+        name(stage.name),
+        f": {speed.rows:,} prompts of {speed.length:,} tokens as one batch, each model in a ",
+        "process of its own; × is the ratio to the full model.",
+    )
+    head = ["Measure"]
+    for model in speed.models:
+        head += [name(model.what.capitalize()), *([] if model is full else ["×"])]
+    label = f"Speed, {isolated(stage.name)}"
+    main = table(caption, head, [(None, rows)], label=label)
+    same = (
+        f"Masked against extracted: largest logit difference {number(speed.max_logit_difference)}, "
+        f"same next token in {speed.same_argmax:,} of {speed.rows:,} rows."
+    )
+    return join(main, paragraph(same))
+
+
+def _costs(
+    model: Measured, field: str, written: Callable[[Any], str], full: Measured | None
+) -> list[str]:
+    """A value and, but for the full model, its ratio to the full model's."""
+    value = getattr(model, field)
+    if model is full:
+        return [written(value)]
+    return [written(value), tag("small", ratio(value, getattr(full, field)) if full else "")]

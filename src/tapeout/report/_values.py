@@ -1,0 +1,89 @@
+"""Shares, averages, settings: what the metrics of every stage are made of."""
+
+from dataclasses import dataclass
+
+from ._fields import Fields
+from ._text import interval, number, setting_words
+
+
+@dataclass(frozen=True)
+class Share:
+    """`right` of `n` with its 95% Wilson interval."""
+
+    right: int
+    n: int
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, fields: Fields) -> "Share":
+        bounds = (fields.finite(name) for name in ("value", "low", "high"))
+        return cls(fields.whole("right"), fields.whole("n"), *bounds)
+
+
+@dataclass(frozen=True)
+class Average:
+    """The mean of a metric with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, fields: Fields) -> "Average":
+        return cls(*(fields.number(name) for name in ("value", "low", "high")))
+
+    @property
+    def interval(self) -> str:
+        return interval(self.low, self.high)
+
+    def __str__(self) -> str:
+        return f"{number(self.value)} {self.interval}"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Under which replacement, on which examples."""
+
+    split: str
+    replacement: str
+    reference: str
+    positions: str
+
+    @classmethod
+    def of(cls, fields: Fields) -> "Setting":
+        optional = (fields.text(name, "") for name in ("reference", "positions"))
+        return cls(fields.text("split"), fields.text("replacement"), *optional)
+
+    @property
+    def task(self) -> str:
+        """The task of a split such as `ioi/test`."""
+        return self.split.rpartition("/")[0] or self.split
+
+    @property
+    def split_name(self) -> str:
+        return self.split.rpartition("/")[2]
+
+    @property
+    def words(self) -> str:
+        return setting_words(self.replacement, self.reference, self.positions)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How much of something a circuit keeps."""
+
+    kept: int
+    total: int
+
+    @classmethod
+    def of(cls, fields: Fields) -> "Kept":
+        return cls(fields.whole("kept"), fields.whole("total"))
+
+    @property
+    def share(self) -> float:
+        return self.kept / self.total if self.total > 0 else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.kept:,} of {self.total:,}"

@@ -1,0 +1,236 @@
+"""Results as runs write them, small and made up, and a reader of pages."""
+
+import json
+import math
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import tapeout.report
+
+Json = dict[str, Any]
+VOID = {"meta", "br", "col"}
+
+
+def share(right: int, n: int) -> Json:
+    value, z2 = right / n, 1.96**2
+    center = (right + z2 / 2) / (n + z2)
+    half = 1.96 * math.sqrt(right * (n - right) / n + z2 / 4) / (n + z2)
+    low, high = max(center - half, 0.0), min(center + half, 1.0)
+    return {"right": right, "n": n, "value": value, "low": low, "high": high}
+
+
+def average(value: float) -> Json:
+    return {"value": value, "low": value - 0.5, "high": value + 0.5, "n": 40}
+
+
+def setting(split: str = "ioi/test", replacement: str = "mean") -> Json:
+    reference = "ioi/reference (n=20)" if replacement == "mean" else ""
+    return {
+        "split": split,
+        "replacement": replacement,
+        "reference": reference,
+        "positions": "all_but_first",
+    }
+
+
+def load() -> Json:
+    return {
+        "source": "smollm2",
+        "family": "llama",
+        "layers": 2,
+        "parameters": 1000,
+        "weights": "f5b8",
+    }
+
+
+def task(right: int = 19) -> Json:
+    return {
+        "task": "ioi",
+        "config": {"name": "ioi", "n": {"train": 40, "test": 40}, "seed": 0},
+        "sizes": {"train": 40, "validation": 20, "test": 40, "reference": 20},
+        "worth": {
+            "task": "ioi",
+            "split": "ioi/validation",
+            "accuracy": share(right, 20),
+            "metrics": {"logit_difference": average(6.0), "above_foil": average(1.0)},
+        },
+    }
+
+
+def find() -> Json:
+    metric = {"name": "logit_difference", "definition": "right tokens less the foils"}
+    return {
+        "method": "attribution",
+        "split": "ioi/train",
+        "n": 40,
+        "metric": metric,
+        "universe": "mlp.post_act:channel,attn.z:head",
+        "nodes": 100,
+    }
+
+
+def frontier(
+    points: list[tuple[int, int]] | None = None,
+    *,
+    full: int = 19,
+    smallest: int | None = 25,
+    replacement: str = "mean",
+    nodes: int = 100,
+) -> Json:
+    """Points are (size, right of 20)."""
+    points = [(0, 0), (10, 4), (25, 18), (100, 19)] if points is None else points
+    rows = []
+    for size, right in points:
+        accuracy = share(right, 20)
+        accuracy["accuracy"] = accuracy.pop("value")
+        rows.append({"size": size, "share": size / nodes} | accuracy)
+    found = {"size": smallest, "share": smallest / nodes} if smallest is not None else None
+    return setting("ioi/validation", replacement) | {
+        "full": share(full, 20),
+        "points": rows,
+        "target": 0.9,
+        "relative": True,
+        "smallest": found,
+    }
+
+
+def select(size: int = 25) -> Json:
+    rows = [
+        {"layer": layer, "site": site, "granularity": kind, "kept": kept, "total": total}
+        for site, kind, total, counts in (
+            ("mlp.post_act", "channel", 46, (20, 0)),
+            ("attn.z", "head", 4, (4, 1)),
+        )
+        for layer, kept in enumerate(counts)
+    ]
+    return {"size": size, "share": size / 100, "by_part": parts(), "by_layer": rows}
+
+
+def parts() -> Json:
+    return {
+        "mlp.post_act:channel": {"kept": 20, "total": 92},
+        "attn.z:head": {"kept": 5, "total": 8},
+    }
+
+
+def verify(**changes: Any) -> Json:
+    full, circuit = share(37, 40), share(36, 40)
+    return (
+        setting()
+        | {
+            "size": 25,
+            "share": 0.25,
+            "by_part": parts(),
+            "n": 40,
+            "full": full,
+            "teacher_forced": circuit,
+            "autoregressive": circuit,
+            "ar_by": "induction",
+            "relative": 36 / 37,
+            "kl": average(0.18),
+            "metrics": {"logit_difference": {"full": average(6.08), "circuit": average(5.39)}},
+            "empty": share(0, 40),
+            "empty_leaks": False,
+            "random": [share(0, 40), share(2, 40)],
+            "necessity": share(1, 40),
+            "necessity_random": [share(30, 40), share(34, 40)],
+        }
+        | changes
+    )
+
+
+def extract(replacement: str = "mean") -> Json:
+    return {
+        "replacement": replacement,
+        "layout": "per_layer",
+        "parameters": {"full": 1000, "extracted": 820},
+        "file_bytes": 3280,
+    }
+
+
+def measure(speed: float = 1.3, **changes: Any) -> Json:
+    models = [
+        {
+            "what": what,
+            "parameters": parameters,
+            "bytes": 4 * parameters,
+            "flops_per_token": 2.0 * parameters,
+            "tokens_per_second": 100.0 * times,
+            "load_seconds": 1.5,
+            "peak_mb": 500.0,
+        }
+        for what, parameters, times in (
+            ("full", 1000, 1.0),
+            ("masked", 1000, 0.9),
+            ("extracted", 820, speed),
+        )
+    ]
+    rest = {"max_logit_difference": 3.7e-5, "same_argmax": 40, "rows": 40, "length": 21}
+    return {"models": models} | rest | changes
+
+
+KINDS: dict[str, Callable[[], Json]] = {
+    "load": load,
+    "task": task,
+    "means": lambda: {"reference": "ioi/reference (n=20)", "positions": "all_but_first"},
+    "find": find,
+    "frontier": frontier,
+    "select": select,
+    "verify": verify,
+    "extract": extract,
+    "measure": measure,
+}
+
+
+def stage(kind: str, metrics: Json | None = None, **more: Any) -> Json:
+    metrics = KINDS[kind]() if metrics is None else metrics
+    return {"kind": kind, "key": "95817caa3f6cb42d", "seconds": 2.5, "metrics": metrics} | more
+
+
+def whole() -> Json:
+    """One stage of each kind, named after it."""
+    return {kind: stage(kind) for kind in KINDS}
+
+
+def results(stages: Json, recipe: str = "demo") -> Json:
+    return {"schema_version": 1, "recipe": recipe, "stages": stages}
+
+
+def page_of(folder: Path, stages: Json, recipe: str = "demo") -> str:
+    """The page of a run with these stages."""
+    (folder / "results.json").write_text(json.dumps(results(stages, recipe)), encoding="utf-8")
+    return tapeout.report.write_report(folder).read_bytes().decode("utf-8")
+
+
+class Page(HTMLParser):
+    """What a browser sees: the elements with their attributes, and all text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.pieces: list[tuple[str, str]] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {key: value or "" for key, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append((self.open[-1] if self.open else "", data))
+
+    @property
+    def structure(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [(tag, tuple(attributes)) for tag, attributes in self.elements]
+
+    @property
+    def text(self) -> str:
+        return "".join(piece for tag, piece in self.pieces if tag != "style")

@@ -1,0 +1,86 @@
+"""What the other rooms report is what this room reads."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tapeout.report
+from tapeout.extraction import Measured, SideBySide
+from tapeout.report import evidence_table, frontier_table, speed_table, worth_table
+from tapeout.verify import Average, Frontier, Point, Recovery, Share, Worth
+
+from ..tiny import random_circuit, tiny
+from .samples import Page, page_of, stage
+from .test_terminal import drawn
+
+HERE = Path(tapeout.report.__file__).parent
+
+
+def test_it_knows_no_other_room() -> None:
+    for path in HERE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level > 1:
+                assert node.module == "errors", path
+            if isinstance(node, ast.Import):
+                assert not [a for a in node.names if a.name.startswith("tapeout")], path
+
+
+def test_it_needs_no_torch() -> None:
+    code = "import sys, tapeout.report; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_worth() -> None:
+    found = Worth(
+        task="t", split="t/test", accuracy=Share(3, 4), metrics={"m": Average.of([1.0, 2.0])}
+    )
+    assert "75.0%" in drawn(worth_table({"worth": found.to_dict()}))
+
+
+def test_frontier(tmp_path: Path) -> None:
+    points = [Point(size=size, share=size / 8, right=size // 2, n=4) for size in (0, 4, 8)]
+    about = {"split": "t/validation", "replacement": "zero", "reference": "", "positions": "all"}
+    found = Frontier(points=points, full=Share(4, 4), **about)
+    metrics = found.to_dict() | {"target": 0.9, "relative": True, "smallest": None}
+    assert "50.0%" in drawn(frontier_table([("f", metrics)]))
+    assert "t/validation" in Page(page_of(tmp_path, {"f": stage("frontier", metrics)})).text
+
+
+@pytest.mark.parametrize("random", [[], [Share(1, 4)]])
+def test_recovery(random: list[Share], tmp_path: Path) -> None:
+    kl = Average.of([0.5])
+    found = Recovery(
+        circuit=random_circuit(tiny("llama"), "mlp.post_act,attn.z:head"),
+        split="t/test",
+        n=4,
+        replacement="zero",
+        reference="",
+        positions="all",
+        full=Share(4, 4),
+        teacher_forced=Share(3, 4),
+        autoregressive=Share(3, 4),
+        ar_by="induction",
+        kl=kl,
+        metrics={"m": (kl, kl)},
+        empty=Share(1, 4),
+        random=random,
+        necessity=Share(0, 4),
+        necessity_random=random,
+    )
+    assert "75.0%" in drawn(evidence_table(found.to_dict()))
+    text = Page(page_of(tmp_path, {"p": stage("verify", found.to_dict())})).text
+    assert "keep 75.0% of the full model’s accuracy on t" in text
+    assert "The empty circuit is not at zero" in text
+
+
+def test_side_by_side(tmp_path: Path) -> None:
+    one = {"parameters": 8, "bytes": 32, "flops_per_token": 16.0, "tokens_per_second": 9.0}
+    rest = {"load_seconds": 0.5, "peak_mb": 300.0}
+    models = [Measured(what=what, **one, **rest) for what in ("full", "masked", "extracted")]
+    difference = {"max_logit_difference": 0.0, "same_argmax": 2, "rows": 2, "length": 3}
+    metrics = SideBySide(models=models, **difference).to_dict()
+    assert "300.0 MiB" in drawn(speed_table(metrics))
+    assert "300.0 MiB" in page_of(tmp_path, {"m": stage("measure", metrics)})

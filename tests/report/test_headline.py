@@ -1,0 +1,129 @@
+from pathlib import Path
+from typing import Any
+
+from . import samples
+from .samples import Page, page_of, share, stage, whole
+
+
+def top(folder: Path, stages: dict[str, Any]) -> str:
+    """The text of the page before its first section."""
+    page = page_of(folder, stages)
+    return Page(page[page.index("<header>") : page.index("</header>") + 9]).text
+
+
+def test_the_numbers_are_those_of_the_results(tmp_path: Path) -> None:
+    text = top(tmp_path, whole())
+    assert "In smollm2, 25.0% of the MLP channels and attention heads in play" in text
+    assert "keep 97.3% of the full model’s accuracy on ioi: 90.0% against 92.5% exact" in text
+    assert "(test split, n = 40, mean replacement over ioi/reference (n=20))" in text
+    assert "Without them 2.5% is left" in text
+    assert "random circuits with as many nodes in every layer get 2.5% (mean of 2 seeds)" in text
+    assert "it has 82.0% of the parameters and runs 1.30 times as fast" in text
+    assert "caveats" not in page_of(tmp_path, whole()).partition("</style>")[2]
+
+
+def test_other_numbers_other_headline(tmp_path: Path) -> None:
+    stages = whole()
+    changes = {
+        "share": 0.004,
+        "autoregressive": share(11, 40),
+        "relative": 11 / 37,
+        "necessity": share(9, 40),
+        "random": [],
+    }
+    stages["verify"] = stage("verify", samples.verify(**changes))
+    stages["measure"] = stage("measure", samples.measure(speed=0.5))
+    text = top(tmp_path, stages)
+    assert "0.40% of the MLP channels" in text
+    assert "keep 29.7% of" in text and "27.5% against 92.5%" in text
+    assert "Without them 22.5% is left" in text and "No random circuit was run" in text
+    assert "runs slower, at 0.500 times" in text
+
+
+def test_autoregressive_accuracy_is_the_one_that_counts(tmp_path: Path) -> None:
+    changes = {"teacher_forced": share(40, 40), "autoregressive": share(10, 40)}
+    stages = {"proof": stage("verify", samples.verify(**changes, relative=10 / 37))}
+    text = top(tmp_path, stages)
+    assert "25.0% against 92.5%" in text and "100" not in text
+
+
+def test_a_speed_within_the_noise_is_no_gain(tmp_path: Path) -> None:
+    stages = whole() | {"measure": stage("measure", samples.measure(speed=1.02))}
+    assert "runs about as fast (1.02 times" in top(tmp_path, stages)
+
+
+def test_a_leak_is_said(tmp_path: Path) -> None:
+    leak = samples.verify(empty=share(12, 40), empty_leaks=True)
+    text = top(tmp_path, whole() | {"verify": stage("verify", leak)})
+    assert "The empty circuit is not at zero" in text and "30.0% right" in text
+    assert "The empty circuit" not in top(tmp_path, whole())
+
+
+def test_controls_that_do_as_well_are_said(tmp_path: Path) -> None:
+    equal = samples.verify(random=[share(0, 40), share(35, 40)], necessity=share(35, 40))
+    text = top(tmp_path, whole() | {"verify": stage("verify", equal)})
+    assert "A random circuit does as well" in text and "87.5%" in text
+    assert "Necessity is not shown" in text
+
+
+def test_other_splits_and_other_replacements_are_said(tmp_path: Path) -> None:
+    stages = whole()
+    on = samples.setting("ioi/validation", "counterfactual")
+    stages["verify"] = stage("verify", samples.verify(**on))
+    text = top(tmp_path, stages)
+    assert "This is not the test split" in text
+    assert "The extracted model was not verified" in text
+
+
+def test_models_that_disagree_are_said(tmp_path: Path) -> None:
+    stages = whole() | {"measure": stage("measure", samples.measure(same_argmax=39))}
+    assert "same in 39 of 40 rows" in top(tmp_path, stages)
+
+
+def test_a_model_that_gets_nothing_right_claims_nothing(tmp_path: Path) -> None:
+    none = samples.verify(full=share(0, 40), autoregressive=share(0, 40), relative=0.0)
+    text = top(tmp_path, whole() | {"verify": stage("verify", none)})
+    assert "gets none of ioi/test right" in text
+    assert "keep" not in text.partition("Without")[0].replace("could keep", "")
+
+
+def test_before_verification_it_says_what_is_missing(tmp_path: Path) -> None:
+    sized = {kind: stage(kind) for kind in ("load", "task", "frontier", "select")}
+    text = top(tmp_path, sized)
+    assert "25 nodes, 25.0% of those in play" in text and "90.0% against 95.0%" in text
+    assert "not yet evidence" in text
+    missed = sized | {"frontier": stage("frontier", samples.frontier(smallest=None))}
+    assert "no measured size keeps the target of 85.5%" in top(tmp_path, missed)
+    task = {kind: stage(kind) for kind in ("load", "task")}
+    assert "smollm2 gets 95.0% of ioi/validation right (n = 20)" in top(tmp_path, task)
+    assert "No accuracy has been measured" in top(tmp_path, {"load": stage("load")})
+    assert "No stage of this run has finished" in top(tmp_path, {})
+
+
+def test_no_model_is_named_where_there_is_doubt(tmp_path: Path) -> None:
+    two = {"other": stage("load", samples.load() | {"source": "gpt2"})} | whole()
+    text = top(tmp_path, two)
+    assert "smollm2" not in text and "gpt2" not in text
+    two["verify"]["inputs"] = {"model": "other"}
+    assert "In gpt2, 25.0%" in top(tmp_path, two)
+
+
+def test_what_was_cut_out_is_not_said_to_be_the_circuit_where_there_is_doubt(
+    tmp_path: Path,
+) -> None:
+    several = {"first": stage("select")} | whole()
+    text = top(tmp_path, several)
+    assert "Cut out as a model of its own" not in text
+    assert "The model that stage measure is about has 82.0%" in text
+    for name in ("verify", "measure"):
+        several[name]["inputs"] = {"circuit": "first"}
+    assert "Cut out as a model of its own it has 82.0%" in top(tmp_path, several)
+
+
+def test_a_given_circuit_counts_as_one(tmp_path: Path) -> None:
+    stages = whole()
+    del stages["select"], stages["frontier"]
+    given = {"given": stage("circuit", samples.select())}
+    stages = {"load": stages.pop("load")} | given | stages
+    assert "Cut out as a model of its own it has 82.0%" in top(tmp_path, stages)
+    assert "Where the circuit lies" in page_of(tmp_path, stages)

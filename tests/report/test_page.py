@@ -1,0 +1,203 @@
+import base64
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tapeout.errors import RunError
+from tapeout.report import write_report
+
+from . import samples
+from .samples import KINDS, Page, page_of, stage, whole
+
+SECTIONS = {
+    "frontier": "Accuracy over circuit size",
+    "verify": "Evidence",
+    "select": "Where the circuit lies",
+    "measure": "The circuit as a model of its own",
+    "task": "Task and model",
+}
+
+
+def headings(page: str) -> list[str]:
+    return re.findall("<h2>(.*?)</h2>", page)
+
+
+def test_a_whole_run_has_every_section(tmp_path: Path) -> None:
+    page = page_of(tmp_path, whole())
+    assert headings(page) == [*SECTIONS.values(), "How it was made"]
+    assert page.count("<h1>") == 1
+
+
+def test_the_page_stands_alone(tmp_path: Path) -> None:
+    page = page_of(tmp_path, whole())
+    tags = {tag for tag, _ in Page(page).elements}
+    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form", "a"}
+    assert not re.search(r"https?:|//\w|@import|url\(|javascript:", page)
+    names = {key for _, attributes in Page(page).elements for key in attributes}
+    assert not [key for key in names if key.startswith("on") or key in ("style", "href", "src")]
+
+
+def test_the_policy_allows_the_one_style_and_nothing_else(tmp_path: Path) -> None:
+    page = page_of(tmp_path, whole())
+    (style,) = re.findall("<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    metas = [a for t, a in Page(page).elements if t == "meta" and "http-equiv" in a]
+    rules = [rule.strip() for rule in metas[0]["content"].split(";")]
+    assert rules[:2] == ["default-src 'none'", f"style-src 'sha256-{digest}'"]
+    assert page.index("Content-Security-Policy") < page.index("<style>")
+
+
+def test_same_results_same_bytes(tmp_path: Path) -> None:
+    assert page_of(tmp_path, whole()) == page_of(tmp_path, whole())
+
+
+PARTIAL = (
+    [[kind] for kind in KINDS]
+    + [list(KINDS)[:count] for count in range(len(KINDS))]
+    + [[kind for kind in KINDS if kind != left] for left in KINDS]
+)
+
+
+@pytest.mark.parametrize("kinds", PARTIAL, ids=" ".join)
+def test_partial_runs_show_what_they_have(kinds: list[str], tmp_path: Path) -> None:
+    page = page_of(tmp_path, {kind: stage(kind) for kind in kinds})
+    Page(page)
+    for kind, title in SECTIONS.items():
+        also = {"task": {"load"}, "measure": {"extract"}}.get(kind, set())
+        assert (title in headings(page)) == bool({kind, *also} & set(kinds))
+
+
+def test_several_of_a_kind_share_a_chart_and_a_table(tmp_path: Path) -> None:
+    stages = whole()
+    del stages["frontier"], stages["verify"]
+    stages |= {f"sizes-{n}": stage("frontier", samples.frontier()) for n in range(8)}
+    stages |= {f"proof-{n}": stage("verify") for n in range(3)}
+    page = page_of(tmp_path, stages)
+    charts = [a for tag, a in Page(page).elements if tag == "svg" and "chart" in a["class"]]
+    assert len(charts) == 2  # for wide and for narrow pages
+    for name in [f"sizes-{n}" for n in range(8)]:
+        assert charts[0]["aria-label"].count(name) == 1
+        assert f"<b><bdi>{name}</bdi></b>" in page
+    assert page.count("0 to 100%") == 1
+    assert page.count("Circuit, teacher-forced</th>") == 3
+    assert "2 more under Evidence" in page
+
+
+def test_the_selected_circuit_is_marked_on_its_frontier(tmp_path: Path) -> None:
+    two = {"a": stage("frontier"), "b": stage("frontier", samples.frontier([(0, 0), (100, 19)]))}
+    both = two | {"circuit": stage("select")}
+    assert page_of(tmp_path, both).count('class="ring"') == 2  # once a chart
+    other = two | {"circuit": stage("select", inputs={"frontier": "b"})}
+    page = page_of(tmp_path, other)
+    assert 'class="ring"' not in page
+    assert page.count('class="mark"') == 2
+
+
+def test_stages_of_other_kinds_are_shown_with_their_numbers(tmp_path: Path) -> None:
+    metrics = {"deep": {"loss": 0.123, "steps": [1, 2]}, "note": "x"}
+    text = Page(page_of(tmp_path, {"later": stage("condition", metrics)})).text
+    for words in ("later", "condition", "deep.loss", "0.123", "[1, 2]"):
+        assert words in text
+
+
+def test_settings_and_inputs_are_shown_if_the_results_have_them(tmp_path: Path) -> None:
+    more = {"settings": {"source": "gpt2", "dtype": "float32"}, "inputs": {"model": "m"}}
+    text = Page(page_of(tmp_path, {"load": stage("load", **more)})).text
+    assert "float32" in text and "input model" in text
+    assert "float32" not in Page(page_of(tmp_path, {"load": stage("load")})).text
+
+
+def test_the_command_that_makes_it_again_needs_the_recipe(tmp_path: Path) -> None:
+    assert "tapeout run" not in page_of(tmp_path, whole())
+    (tmp_path / "recipe.json").write_text("{}")
+    assert "tapeout run recipe.json" in page_of(tmp_path, whole())
+
+
+def test_tables_and_drawings_can_be_read_aloud(tmp_path: Path) -> None:
+    page = Page(page_of(tmp_path, whole()))
+    for tag, attributes in page.elements:
+        if tag == "th":
+            assert attributes["scope"] in ("col", "row", "rowgroup")
+        if tag == "svg":
+            assert attributes.get("aria-label") or attributes.get("aria-hidden") == "true"
+    assert ("html", {"lang": "en"}) in page.elements
+
+
+def test_a_failed_write_leaves_the_old_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = page_of(tmp_path, whole())
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(RunError, match=r"cannot write .*report.html: Permission denied"):
+        page_of(tmp_path, {})
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "results.json"]
+
+
+def test_no_results(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"needs the folder of a run"):
+        write_report(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe", b"9" * 5000, b"[" * 100_000, b'{"a": 1}{'],
+    ids=["empty", "torn", "not utf-8", "long number", "deep", "two"],
+)
+def test_damaged_files(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"is damaged: .* Run the recipe again"):
+        write_report(tmp_path)
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    newer = samples.results(whole()) | {"schema_version": 2}
+    (tmp_path / "results.json").write_text(json.dumps(newer))
+    with pytest.raises(RunError, match="schema 2, this version of Tapeout reads 1"):
+        write_report(tmp_path)
+
+
+def paths(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where every value below lies; of a list its first value stands for all."""
+    if isinstance(data, list):
+        items = list(enumerate(data))[:1]
+    else:
+        items = list(data.items()) if isinstance(data, dict) else []
+    here = [path] if path else []
+    return here + [place for key, value in items for place in paths(value, (*path, key))]
+
+
+@pytest.mark.parametrize("missing", [True, False], ids=["missing", "of another kind"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_damage_is_said_and_never_another_error(kind: str, missing: bool, tmp_path: Path) -> None:
+    raised = 0
+    for path in paths(samples.results({kind: stage(kind)})):
+        data = samples.results({kind: stage(kind)})
+        place: Any = data
+        for key in path[:-1]:
+            place = place[key]
+        number = isinstance(place[path[-1]], int | float)
+        place[path[-1]] = None if missing else "text" if number else -1
+        (tmp_path / "results.json").write_text(json.dumps(data))
+        try:
+            Page(write_report(tmp_path).read_text(encoding="utf-8"))
+        except RunError as error:
+            raised += 1
+            assert "results.json" in str(error), path
+    assert raised >= 4  # at least the schema, the stages, a stage, its kind or its metrics
+
+
+def test_the_error_names_the_place(tmp_path: Path) -> None:
+    stages = whole()
+    stages["verify"]["metrics"]["empty"]["low"] = "none"
+    with pytest.raises(RunError, match=r"stages.verify.metrics.empty.low is not a number"):
+        page_of(tmp_path, stages)

@@ -1,0 +1,83 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tapeout
+from tapeout.errors import TaskError
+from tapeout.tasks import TASKS, Counts, build
+
+from .toy_tokenizers import SINGLE_DIGITS, toy
+
+TOY = toy(SINGLE_DIGITS)
+
+
+def test_the_names():
+    assert list(TASKS) == ["ioi", "greater-than", "pronouns", "addition"]
+    for listed in TASKS.values():
+        assert listed.about and "\n" not in listed.about and len(listed.about) <= 70
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_each_builds_under_its_name(name: str):
+    task = build(name, TOY, n=6, seed=3)
+    assert task.name == name == task.config["name"]
+    assert [split.name for split in task.splits] == [
+        f"{name}/{split}" for split in ("train", "validation", "test", "reference")
+    ]
+    assert list(task.train) == list(TASKS[name].builder(TOY, n=6, seed=3).train)
+    assert list(task.train) != list(build(name, TOY, n=6, seed=4).train)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_default_size_can_be_built(name: str):
+    task = build(name, TOY)
+    assert len(task.train) == len(task.test) == 2 * len(task.validation) >= 300
+
+
+def test_public_functions_are_not_hidden_by_their_modules():
+    for name in ("ioi", "greater_than", "pronouns", "addition", "jsonl"):
+        assert callable(getattr(tapeout.tasks, name))
+
+
+@pytest.mark.parametrize("n", [Counts(train=4, test=3, validation=2, reference=1), None])
+def test_counts(n: Counts | None):
+    mapping = None if n is None else dict(n.items())
+    one, other = build("pronouns", TOY, n=n), build("pronouns", TOY, n=mapping)
+    assert one.config == other.config
+    assert len(one.test) == (3 if n else 300)
+
+
+def test_options_reach_the_builder():
+    task = build("addition", TOY, n=8, digits=3, shortest=3)
+    assert (task.config["digits"], task.config["shortest"]) == (3, 3)
+    with pytest.raises(TaskError, match="addition has no option 'digit': did you mean 'digits'"):
+        build("addition", TOY, digit=3)
+    with pytest.raises(TaskError, match="ioi has no option 'shots': It has none"):
+        build("ioi", TOY, shots=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("iio", {}, "there is no task 'iio': did you mean 'ioi'"),
+        ("mine.json", {}, "file of your own must end in .jsonl"),
+        ("absent.jsonl", {}, "there is no file absent.jsonl"),
+        ("mine.jsonl", {"n": 10}, "n is for built-in tasks"),
+        ("mine.jsonl", {"share": {}}, "mine.jsonl has no option 'share': did you mean 'shares'"),
+        ("ioi", {"n": {"tset": 3}}, "unknown split 'tset' in n: did you mean 'test'"),
+        ("ioi", {"n": 1}, "at least 2 examples"),
+        ("ioi", {"n": {"reference": 0}}, "reference needs at least one example, not 0"),
+    ],
+)
+def test_errors(name: str, options: dict[str, Any], message: str):
+    with pytest.raises(TaskError, match=message):
+        build(name, TOY, **options)
+
+
+def test_a_file(tmp_path: Path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(f'{{"prompt": "So {n}", "answer": " he"}}\n' for n in range(8)))
+    task = build(path, TOY, seed=1)
+    assert list(task.test) == list(build(str(path), TOY, seed=1).test)
+    assert task.config["name"] == str(path)
