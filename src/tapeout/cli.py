@@ -187,7 +187,7 @@ def tasks(
     task: Positional[str] = "",
     /,
     *,
-    n: int = 100,
+    n: int | None = None,
     seed: int = 0,
 ) -> None:
     """List the built-in tasks; or say how well MODEL does TASK.
@@ -195,7 +195,7 @@ def tasks(
     Args:
         model: An alias, a folder, a .gguf file or a Hugging Face id.
         task: A built-in task or a JSONL file.
-        n: Examples to try.
+        n: Examples to try; the task's own default if left out.
         seed: Of the examples.
     """
     from .tasks import TASKS, build

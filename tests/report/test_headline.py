@@ -94,6 +94,8 @@ def test_before_verification_it_says_what_is_missing(tmp_path: Path) -> None:
     assert "not yet evidence" in text
     missed = sized | {"frontier": stage("frontier", samples.frontier(smallest=None))}
     assert "no measured size keeps the target of 85.5%" in top(tmp_path, missed)
+    unable = sized | {"frontier": stage("frontier", samples.frontier([(0, 0)], full=0))}
+    assert "In smollm2, the full model gets none right" in top(tmp_path, unable)
     task = {kind: stage(kind) for kind in ("load", "task")}
     assert "smollm2 gets 95.0% of ioi/validation right (n = 20)" in top(tmp_path, task)
     assert "No accuracy has been measured" in top(tmp_path, {"load": stage("load")})

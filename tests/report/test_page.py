@@ -85,7 +85,7 @@ def test_several_of_a_kind_share_a_chart_and_a_table(tmp_path: Path) -> None:
         assert f"<b><bdi>{name}</bdi></b>" in page
     assert page.count("0 to 100%") == 1
     assert page.count("Circuit, teacher-forced</th>") == 3
-    assert "2 more under Evidence" in page
+    assert "2 more verifications are under Evidence" in page
 
 
 def test_the_selected_circuit_is_marked_on_its_frontier(tmp_path: Path) -> None:

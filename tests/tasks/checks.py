@@ -1,6 +1,11 @@
 """What holds for every task."""
 
+from hypothesis import Phase, settings
+
 from tapeout.tasks import SPLITS, Counts, Task, build
+
+few = settings(deadline=None, max_examples=8, phases=(Phase.explicit, Phase.generate))
+"""For properties of whole tasks; a smaller failure would be no clearer, and takes minutes to find."""
 
 
 def check(task: Task, counts: Counts) -> None:

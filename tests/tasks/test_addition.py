@@ -1,13 +1,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeout.errors import TaskError
 from tapeout.tasks import SPLITS, Counts, Example, Task, addition, carry_regime, overflows
 
-from .checks import check
+from .checks import check, few
 from .toy_tokenizers import SINGLE_DIGITS, THREE_DIGITS, TWO_DIGITS, UNEVEN_DIGITS, toy
 
 SINGLE, TWO, THREE = toy(SINGLE_DIGITS), toy(TWO_DIGITS), toy(THREE_DIGITS)
@@ -23,7 +23,7 @@ def pairs(task: Task) -> list[tuple[int, int]]:
     return [operands(example.prompt) for split in task.splits for example in split]
 
 
-@settings(deadline=None, max_examples=8)
+@few
 @given(
     st.integers(0, 10**6),
     st.sampled_from([SINGLE, TWO, THREE, UNEVEN]),
@@ -49,7 +49,7 @@ def test_the_answer_is_the_sum_and_its_end_is_scored():
         }
 
 
-@settings(deadline=None, max_examples=8)
+@few
 @given(st.integers(0, 10**6), st.sampled_from([SINGLE, TWO, THREE, UNEVEN]), st.integers(2, 60))
 def test_counterfactuals_match_in_all_lengths(seed: int, tokenizer: Any, n: int):
     task = addition(tokenizer, digits=3, n=n, seed=seed)

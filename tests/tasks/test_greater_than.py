@@ -4,21 +4,21 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeout.errors import TaskError
 from tapeout.tasks import Counts, greater_than
 from tapeout.tasks._words import PERIODS
 
-from .checks import check
+from .checks import check, few
 from .toy_tokenizers import MERGED_YEARS, SINGLE_DIGITS, THREE_DIGITS, TWO_DIGITS, toy
 
 SINGLE, TWO, MERGED = toy(SINGLE_DIGITS), toy(TWO_DIGITS), toy(MERGED_YEARS)
 PROMPT = r"The (\w+) lasted from the year (\d\d)(\d\d) to the year (\d\d)"
 
 
-@settings(deadline=None, max_examples=6)
+@few
 @given(st.integers(0, 10**6), st.sampled_from([SINGLE, TWO, MERGED]))
 def test_holds_what_holds_for_every_task(seed: int, tokenizer: Any):
     check(greater_than(tokenizer, n=30, seed=seed), Counts.of(30))

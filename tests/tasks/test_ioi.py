@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeout.errors import TaskError
@@ -12,7 +12,7 @@ from tapeout.tasks import Counts, Example, ioi
 from tapeout.tasks._words import MEN, OBJECTS, PLACES, WOMEN
 from tapeout.tasks.ioi import TEMPLATES
 
-from .checks import check
+from .checks import check, few
 from .toy_tokenizers import SHORT_PIECES, SINGLE_DIGITS, toy
 
 TOY = toy(SINGLE_DIGITS)
@@ -24,7 +24,7 @@ def names_in(example: Example, text: str) -> list[str]:
     return [word for word in words if word in known]
 
 
-@settings(deadline=None, max_examples=8)
+@few
 @given(st.integers(0, 10**6))
 def test_holds_what_holds_for_every_task(seed: int):
     check(ioi(TOY, n=40, seed=seed), Counts.of(40))

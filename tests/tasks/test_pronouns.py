@@ -2,7 +2,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeout.errors import TaskError
@@ -10,7 +10,7 @@ from tapeout.tasks import Counts, pronouns
 from tapeout.tasks._words import MEN, WOMEN
 from tapeout.tasks.pronouns import TEMPLATES
 
-from .checks import check
+from .checks import check, few
 from .toy_tokenizers import SHORT_PIECES, SINGLE_DIGITS, toy
 
 TOY = toy(SINGLE_DIGITS)
@@ -22,7 +22,7 @@ def name_in(text: str) -> str:
     return name
 
 
-@settings(deadline=None, max_examples=6)
+@few
 @given(st.integers(0, 10**6), st.sampled_from([TOY, PIECES]))
 def test_holds_what_holds_for_every_task(seed: int, tokenizer: Any):
     check(pronouns(tokenizer, n=30, seed=seed), Counts.of(30))

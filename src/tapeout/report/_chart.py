@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ._axes import Axes, knee_for
 from ._html import Html, isolated, join, name, tag
-from ._text import percent, share, span
+from ._text import percent, setting_words, share, short, span
 from ._views import Frontier, Point
 
 SERIES_STYLES = 6
@@ -41,7 +41,7 @@ class _Level:
 
 def frontier_chart(series: Sequence[tuple[str, Frontier]], marks: Sequence[Mark]) -> Html:
     """The chart twice, for wide and for narrow pages, with a legend."""
-    top = 22.0 + _LINE * len(marks)
+    top = 24.0 + _LINE * len(marks)
     knee = knee_for(p.share for _, frontier in series for p in frontier.points)
     wide = Axes(760.0, 340.0 + top, left=46.0, right=18.0, top=top, bottom=46.0, knee=knee)
     narrow = Axes(360.0, 270.0 + top, left=40.0, right=12.0, top=top, bottom=46.0, knee=knee)
@@ -102,7 +102,7 @@ def _levels(axes: Axes, series: Sequence[tuple[str, Frontier]]) -> Iterator[Html
         line = {"x1": x, "x2": axes.x(1.0), "y1": y, "y2": y}
         yield tag("line", tag("title", level.label), class_=f"level {level.style}", **line)
         baseline = y - 5 if place == 0 else y + 13
-        if place == 0 or baseline - free >= 12:
+        if place == 0 or free + 12 <= baseline < axes.y(0.0):
             yield tag("text", level.label, x=x + 10, y=baseline, class_="halo")
             free = baseline
 
@@ -111,7 +111,7 @@ def _distinct(series: Sequence[tuple[str, Frontier]]) -> list[_Level]:
     levels = {}
     splits = {frontier.setting.split for _, frontier in series}
     for _, frontier in series:
-        on = f" on {isolated(frontier.setting.split)}" if len(splits) > 1 else ""
+        on = f" on {isolated(short(frontier.setting.split))}" if len(splits) > 1 else ""
         full = f"full model{on}, {percent(frontier.full.value)}"
         target = f"target{on}, {percent(frontier.bar)}"
         levels.setdefault(full, _Level(frontier.full.value, full, "full"))
@@ -120,9 +120,9 @@ def _distinct(series: Sequence[tuple[str, Frontier]]) -> list[_Level]:
 
 
 def _mark(axes: Axes, row: int, mark: Mark, series: Sequence[tuple[str, Frontier]]) -> Html:
-    x, y = axes.x(mark.share), 10.0 + _LINE * (row + 1)
+    x, y = axes.x(mark.share), 14.0 + _LINE * (row + 1)
     side = "end" if x > axes.width - 90 else "start" if x < 90 else "middle"
-    label = tag("text", f"{isolated(mark.name)}: {share(mark.share)}", x=x, y=y)
+    label = tag("text", f"{isolated(short(mark.name))}: {share(mark.share)}", x=x, y=y)
     points = series[mark.series][1].points if mark.series is not None else []
     point = next((p for p in points if p.size == mark.size), None)
     ring, end = Html(), axes.y(0.0)
@@ -174,7 +174,6 @@ def _legend(series: Sequence[tuple[str, Frontier]]) -> Html:
             viewBox="0 0 28 16",
             aria_hidden="true",
         )
-        setting = frontier.setting
-        about = f" {setting.words}, {setting.split}, n = {frontier.full.n:,}"
-        items.append(tag("li", swatch, tag("span", tag("b", name(title)), name(about))))
+        about = setting_words(frontier.setting.replacement, frontier.setting.reference)
+        items.append(tag("li", swatch, tag("span", tag("b", name(title)), " ", name(about))))
     return tag("ul", *items, class_="legend")

@@ -75,6 +75,8 @@ def _needed(found: Evidence) -> Html:
 def _sized(results: Results, stage: Stage, found: Frontier) -> Html:
     where, setting = _subject(results, stage, "In "), found.setting
     about = join(" (", name(setting.split), f", n = {found.full.n:,}, ", name(setting.words), ")")
+    if not found.full.right:
+        return join(where, ", the full model gets none right", about, ": nothing can be sized.")
     goal = f"{percent(found.bar)} exact accuracy"
     if found.chosen is None:
         return join(where, f": no measured size keeps the target of {goal}", about, ".")

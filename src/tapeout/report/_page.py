@@ -77,7 +77,8 @@ def _head(results: Results) -> Html:
 def _top(results: Results) -> Html:
     sentences = join(*(join(" " if place else "", s) for place, s in enumerate(headline(results))))
     more = len(results.proofs) - 1
-    rest = f" {more} more under Evidence." if more > 0 else ""
+    verifications = "verification is" if more == 1 else "verifications are"
+    rest = f" {more} more {verifications} under Evidence." if more > 0 else ""
     warnings = caveats(results)
     notes = tag("ul", *(tag("li", w) for w in warnings), class_="caveats") if warnings else Html()
     return tag(

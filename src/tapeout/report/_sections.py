@@ -27,10 +27,15 @@ def frontier_section(results: Results) -> Html:
     if not results.frontiers:
         return Html()
     series = [(stage.name, found) for stage, found in results.frontiers]
-    caption = (
-        "Exact accuracy of the top-scored circuits of rising size; whiskers are 95% Wilson "
-        "intervals. The smallest size that keeps the target, and from which every larger one "
-        "does, is the one to select."
+    measured = {
+        f"{found.setting.split}, n = {found.full.n:,}, {found.setting.where}"
+        for _, found in results.frontiers
+    }
+    caption = join(
+        "Exact accuracy of the top-scored circuits of rising size (",
+        name("; ".join(sorted(measured))),
+        "); whiskers are 95% Wilson intervals. The size to select is the smallest that keeps the "
+        "target and from which every larger one does.",
     )
     figure = tag("figure", frontier_chart(series, _marks(results)), tag("figcaption", caption))
     tables = [_frontier_table(title, found) for title, found in series]
@@ -97,7 +102,7 @@ def evidence_section(results: Results) -> Html:
         tag("span", " The vertical line is the full model.", class_="beside-dots"),
     )
     main = table(caption, head, groups, label="Evidence", words=(0, 1))
-    return section("Evidence", main, *[_metric_table(*proof) for proof in results.proofs])
+    return section("Evidence", main, _metric_table(results.proofs))
 
 
 def _proof_title(stage: Stage, found: Evidence) -> Html:
@@ -119,17 +124,15 @@ def _evidence_row(row: Row, found: Evidence) -> list[str]:
     return [label, drawing, percent(row.value), row.bounds, row.counts]
 
 
-def _metric_table(stage: Stage, found: Evidence) -> Html:
-    rows = [["KL from the full model, nats", "–", str(found.kl)]]
-    rows += [[name(title), str(full), str(own)] for title, full, own in found.metrics]
-    caption = join(
-        "Means with 95% intervals, ",
-        name(stage.name),
-        ": full model and circuit on the same ",
-        f"{found.n:,} examples.",
-    )
-    head = ["Metric", "Full model", "Circuit"]
-    return table(caption, head, [(None, rows)], label=f"Metrics of {isolated(stage.name)}")
+def _metric_table(proofs: list[tuple[Stage, Evidence]]) -> Html:
+    several = len(proofs) > 1
+    groups = []
+    for stage, found in proofs:
+        rows: list[list[str]] = [["KL from the full model, nats", "–", str(found.kl)]]
+        rows += [[name(title), str(full), str(own)] for title, full, own in found.metrics]
+        groups.append((tag("b", name(stage.name)) if several else None, rows))
+    caption = "Means with 95% intervals, full model and circuit on the same examples."
+    return table(caption, ["Metric", "Full model", "Circuit"], groups, label="Metrics")
 
 
 def sizes_section(results: Results) -> Html:

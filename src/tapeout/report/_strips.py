@@ -6,12 +6,13 @@ from ._text import percent, share
 from ._values import Kept
 
 _HEIGHT = 56
+_WIDEST = 5
 _DOT_WIDTH = 132.0
 
 
 def layer_bars(words: str, layers: list[tuple[int, Kept]]) -> Html:
     """One bar a layer, as high as the share that is kept; it is as wide as the page lets it."""
-    step = 100 / max(len(layers), 1)
+    step = min(100 / max(len(layers), 1), _WIDEST)
     every = max(1, -(-len(layers) // 8))
     parts = []
     for place, (layer, kept) in enumerate(layers):

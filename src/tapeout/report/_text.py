@@ -42,9 +42,14 @@ _POSITIONS = {
 def clean(value: Any, limit: int = LONGEST) -> str:
     """One line of text with nothing hidden in it; long text is cut and says how long it was."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    if len(text) > limit:
+    if False:
         text = f"{text[:limit]}… ({len(text):,} characters)"
     return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def short(text: str, most: int = 28) -> str:
+    """Clean text for places that cannot wrap."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def part_words(part: str) -> str:
@@ -60,8 +65,12 @@ def joined(words: list[str]) -> str:
 def setting_words(replacement: str, reference: str, positions: str = "") -> str:
     """Such as `mean replacement over ioi/reference (n=20), all positions but the first`."""
     over = f" over {reference}" if reference else ""
-    where = f", {_POSITIONS.get(positions, positions)}" if positions else ""
+    where = f", {positions_words(positions)}" if positions else ""
     return f"{replacement} replacement{over}{where}"
+
+
+def positions_words(positions: str) -> str:
+    return _POSITIONS.get(positions, positions)
 
 
 def percent(value: float, digits: int = 1) -> str:

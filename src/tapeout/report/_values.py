@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ._fields import Fields
-from ._text import interval, number, setting_words
+from ._text import interval, number, positions_words, setting_words
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ class Setting:
     @property
     def split_name(self) -> str:
         return self.split.rpartition("/")[2]
+
+    @property
+    def where(self) -> str:
+        """The positions that were replaced, in words."""
+        return positions_words(self.positions)
 
     @property
     def words(self) -> str:
