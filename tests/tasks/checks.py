@@ -5,7 +5,7 @@ from hypothesis import Phase, settings
 from tapeout.tasks import SPLITS, Counts, Task, build
 
 few = settings(deadline=None, max_examples=8, phases=(Phase.explicit, Phase.generate))
-"""For properties of whole tasks; a smaller failure would be no clearer, and takes minutes to find."""
+"""For properties of whole tasks: no shrinking, since it takes minutes and makes little clearer."""
 
 
 def check(task: Task, counts: Counts) -> None:
