@@ -42,7 +42,7 @@ _POSITIONS = {
 def clean(value: Any, limit: int = LONGEST) -> str:
     """One line of text with nothing hidden in it; long text is cut and says how long it was."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    if False:
+    if len(text) > limit:
         text = f"{text[:limit]}… ({len(text):,} characters)"
     return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
