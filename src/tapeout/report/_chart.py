@@ -44,7 +44,7 @@ def frontier_chart(series: Sequence[tuple[str, Frontier]], marks: Sequence[Mark]
     top = 24.0 + _LINE * len(marks)
     knee = knee_for(p.share for _, frontier in series for p in frontier.points)
     wide = Axes(760.0, 340.0 + top, left=46.0, right=18.0, top=top, bottom=46.0, knee=knee)
-    narrow = Axes(360.0, 270.0 + top, left=40.0, right=12.0, top=top, bottom=46.0, knee=knee)
+    narrow = Axes(360.0, 270.0 + top, left=44.0, right=12.0, top=top, bottom=46.0, knee=knee)
     charts = [
         tag(
             "svg",
