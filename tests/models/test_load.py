@@ -102,7 +102,7 @@ def test_the_probe_names_a_layer_that_adds_something_else():
         load(hf)
 
 
-def test_the_probe_names_a_site_of_the_wrong_width():
+def test_layers_may_differ_in_width_but_not_lack_a_part():
     model = tiny("llama")
     hf = tiny_hf("llama", Sizes(d_mlp=9))
     hf.model.layers[0].mlp = model.hf.model.layers[0].mlp
