@@ -25,10 +25,11 @@ def find(
     universe: str = "mlp.post_act,attn.z:head",
     replacement: Literal["mean", "zero", "counterfactual", "resample"] = "mean",
     target: float = 0.9,
-    baseline: Literal["counterfactual", "zero", "mean"] = "counterfactual",
+    baseline: Literal["", "counterfactual", "zero", "mean"] = "",
     integrate: Literal["none", "inputs", "activations"] = "none",
     n: int | None = None,
     seed: int = 0,
+    criterion: Literal["", "exact", "above_foil"] = "",
     minimum: float = 0.5,
 ) -> None:
     """Find the smallest circuit of MODEL that still does TASK.
@@ -43,20 +44,22 @@ def find(
         universe: The nodes in play, as SITE or SITE:GRANULARITY, comma-separated.
         replacement: What nodes outside the circuit are given.
         target: The share of the full model's accuracy to keep.
-        baseline: Score by gradient x (activation - this).
+        baseline: Score by gradient x (activation - this); by default the replacement.
         integrate: Average gradients along a path from the baseline.
         n: Train and test examples; the task's own default if left out.
         seed: Of the examples.
+        criterion: When an example counts as right; the task's own if left out.
         minimum: The least accuracy that the full model must have on the task.
     """
     from .runs import find_recipe
 
-    settings = {"baseline": baseline, "integrate": integrate}
+    settings = {"integrate": integrate} | ({"baseline": baseline} if baseline else {})
     recipe = find_recipe(
         model,
         task,
         n=n,
         seed=seed,
+        criterion=criterion,
         minimum=minimum,
         universe=universe,
         replacement=replacement,

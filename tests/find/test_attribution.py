@@ -13,7 +13,7 @@ from ..words import word_model, word_task
 SPEC = "attn.z:head, mlp.post_act"
 
 
-def by_hand(model, split, universe, baseline):
+def by_hand(model, split, universe, baseline, aggregate):
     """Gradient x (activation - baseline), one example at a time, with stored gradients."""
     from tapeout.models import Tokens, attached
 
@@ -40,16 +40,19 @@ def by_hand(model, split, universe, baseline):
             difference = clean - other if baseline == "counterfactual" else clean
             product = (select(gradients[key]) * difference)[0, 1:]  # first position left out
             nodes = product.unflatten(-1, (group.count, group.unit)).sum(-1)
-            total[group.nodes] += nodes.abs().sum(0)
+            by_position = aggregate == "position"
+            total[group.nodes] += nodes.abs().sum(0) if by_position else nodes.sum(0).abs()
     return (total / len(split)).detach()
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)
 @pytest.mark.parametrize("baseline", ["zero", "counterfactual"])
-def test_equals_gradients_taken_one_example_at_a_time(family, baseline):
+@pytest.mark.parametrize("aggregate", ["position", "example"])
+def test_equals_gradients_taken_one_example_at_a_time(family, baseline, aggregate):
     model, task = word_model(family), word_task()
-    scores = attribution(model, task.train, SPEC, baseline=baseline, batch_size=5)
-    assert gap(scores.values, by_hand(model, task.train, SPEC, baseline)) <= 1e-4
+    how = {"baseline": baseline, "aggregate": aggregate}
+    scores = attribution(model, task.train, SPEC, **how, batch_size=5)
+    assert gap(scores.values, by_hand(model, task.train, SPEC, **how)) <= 1e-4
     assert scores.origin["n"] == 12
 
 

@@ -32,6 +32,7 @@ def setting(split: str = "ioi/test", replacement: str = "mean") -> Json:
         "replacement": replacement,
         "reference": reference,
         "positions": "all_but_first",
+        "criterion": "exact",
     }
 
 
@@ -53,6 +54,7 @@ def task(right: int = 19) -> Json:
         "worth": {
             "task": "ioi",
             "split": "ioi/validation",
+            "criterion": "exact",
             "accuracy": share(right, 20),
             "metrics": {"logit_difference": average(6.0), "above_foil": average(1.0)},
         },
@@ -158,6 +160,8 @@ def measure(speed: float = 1.3, **changes: Any) -> Json:
             "bytes": 4 * parameters,
             "flops_per_token": 2.0 * parameters,
             "tokens_per_second": 100.0 * times,
+            "tokens_per_second_range": [95.0 * times, 105.0 * times],
+            "forwards": 7,
             "load_seconds": 1.5,
             "peak_mb": 500.0,
         }
@@ -168,7 +172,8 @@ def measure(speed: float = 1.3, **changes: Any) -> Json:
         )
     ]
     rest = {"max_logit_difference": 3.7e-5, "same_argmax": 40, "rows": 40, "length": 21}
-    return {"models": models} | rest | changes
+    how = {"logit_scale": 20.0, "dtype": "float32", "threads": 2}
+    return {"models": models} | rest | how | changes
 
 
 KINDS: dict[str, Callable[[], Json]] = {

@@ -1,6 +1,7 @@
 """What the other rooms report is what this room reads."""
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -34,8 +35,9 @@ def test_it_needs_no_torch() -> None:
 
 
 def test_worth() -> None:
+    metrics = {"m": Average.of([1.0, 2.0])}
     found = Worth(
-        task="t", split="t/test", accuracy=Share(3, 4), metrics={"m": Average.of([1.0, 2.0])}
+        task="t", split="t/test", criterion="exact", accuracy=Share(3, 4), metrics=metrics
     )
     assert "75.0%" in drawn(worth_table({"worth": found.to_dict()}))
 
@@ -43,10 +45,13 @@ def test_worth() -> None:
 def test_frontier(tmp_path: Path) -> None:
     points = [Point(size=size, share=size / 8, right=size // 2, n=4) for size in (0, 4, 8)]
     about = {"split": "t/validation", "replacement": "zero", "reference": "", "positions": "all"}
+    about["criterion"] = "above_foil"
     found = Frontier(points=points, full=Share(4, 4), **about)
     metrics = found.to_dict() | {"target": 0.9, "relative": True, "smallest": None}
     assert "50.0%" in drawn(frontier_table([("f", metrics)]))
-    assert "t/validation" in Page(page_of(tmp_path, {"f": stage("frontier", metrics)})).text
+    page = Page(page_of(tmp_path, {"f": stage("frontier", metrics)})).text
+    assert "t/validation" in page
+    assert "accuracy by above_foil" in page
 
 
 @pytest.mark.parametrize("random", [[], [Share(1, 4)]])
@@ -59,6 +64,7 @@ def test_recovery(random: list[Share], tmp_path: Path) -> None:
         replacement="zero",
         reference="",
         positions="all",
+        criterion="exact",
         full=Share(4, 4),
         teacher_forced=Share(3, 4),
         autoregressive=Share(3, 4),
@@ -78,9 +84,12 @@ def test_recovery(random: list[Share], tmp_path: Path) -> None:
 
 def test_side_by_side(tmp_path: Path) -> None:
     one = {"parameters": 8, "bytes": 32, "flops_per_token": 16.0, "tokens_per_second": 9.0}
+    one |= {"tokens_per_second_range": (8.0, 10.0), "forwards": 5}
     rest = {"load_seconds": 0.5, "peak_mb": 300.0}
     models = [Measured(what=what, **one, **rest) for what in ("full", "masked", "extracted")]
     difference = {"max_logit_difference": 0.0, "same_argmax": 2, "rows": 2, "length": 3}
-    metrics = SideBySide(models=models, **difference).to_dict()
+    how = {"logit_scale": 5.0, "dtype": "float32", "threads": 1}
+    found = SideBySide(models=models, **difference, **how)
+    metrics = json.loads(json.dumps(found.to_dict()))
     assert "300.0 MiB" in drawn(speed_table(metrics))
     assert "300.0 MiB" in page_of(tmp_path, {"m": stage("measure", metrics)})

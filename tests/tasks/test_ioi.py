@@ -30,6 +30,18 @@ def test_holds_what_holds_for_every_task(seed: int):
     check(ioi(TOY, n=40, seed=seed), Counts.of(40))
 
 
+def test_flipping_the_second_subject_swaps_answer_and_foil():
+    plain, flipped = ioi(TOY, n=60), ioi(TOY, n=60, counterfactual="s2_io_flip")
+    for a, b in zip(plain.test, flipped.test, strict=True):
+        assert (a.prompt, a.answers, a.foils) == (b.prompt, b.answers, b.foils)
+        names, swapped = names_in(b, b.prompt), names_in(b, b.counterfactual or "")
+        assert swapped == [*names[:2], b.answers[0].strip()]
+    (batch,) = flipped.test.take(1).batches(partner="counterfactual")
+    assert batch.shared > 2
+    with pytest.raises(TaskError, match="s2_io_flip"):
+        ioi(TOY, counterfactual="s2_io_flop")
+
+
 def test_says_the_subject_twice_and_the_answer_once():
     for example in ioi(TOY, n=120).test:
         first, second, subject = names_in(example, example.prompt)

@@ -5,7 +5,7 @@ import pytest
 
 import tapeout
 from tapeout.errors import TaskError
-from tapeout.tasks import TASKS, Counts, build
+from tapeout.tasks import FOIL, TASKS, Counts, build
 
 from .toy_tokenizers import SINGLE_DIGITS, toy
 
@@ -53,8 +53,17 @@ def test_options_reach_the_builder():
     assert (task.config["digits"], task.config["shortest"]) == (3, 3)
     with pytest.raises(TaskError, match="addition has no option 'digit': did you mean 'digits'"):
         build("addition", TOY, digit=3)
-    with pytest.raises(TaskError, match="ioi has no option 'shots': It has none"):
-        build("ioi", TOY, shots=3)
+    with pytest.raises(TaskError, match="pronouns has no option 'shots': It has none"):
+        build("pronouns", TOY, shots=3)
+
+
+def test_what_counts_as_right_can_be_chosen():
+    task = build("pronouns", TOY, n=8, criterion="above_foil")
+    assert {split.criterion for split in task.splits} == {FOIL}
+    again = build(tokenizer=TOY, **task.config)
+    assert again.test.criterion is FOIL
+    with pytest.raises(TaskError, match="unknown criterion 'above_foils': did you mean"):
+        build("pronouns", TOY, n=8, criterion="above_foils")
 
 
 @pytest.mark.parametrize(

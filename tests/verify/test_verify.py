@@ -168,6 +168,7 @@ def points(*accuracies: int) -> Frontier:
         replacement="zero",
         reference="",
         positions="all",
+        criterion="exact",
     )
 
 

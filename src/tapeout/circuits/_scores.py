@@ -1,6 +1,5 @@
 """Scores: how much each node of a universe matters to a task, by some method."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,8 +43,8 @@ class Scores:
     def top(self, k: int | None = None, *, share: float | None = None) -> Circuit:
         """The circuit of the highest-scored nodes.
 
-        With several parts in the universe (heads beside channels), whose scores are not of one
-        scale, the same share of every part is kept; `k` counts nodes over all parts.
+        Nodes of all parts (heads beside channels) are ranked together: scores estimate one
+        effect. Ties go to the lower number, so that a circuit is the same on every machine.
 
         Args:
             k: how many nodes to keep.
@@ -60,32 +59,16 @@ class Scores:
             raise CircuitError(f"k={k} is not between 0 and {self.universe.size} nodes")
         if share is not None and not 0 <= share <= 1:
             raise CircuitError(f"share={share} is not between 0 and 1")
-        wanted = k / self.universe.size if k is not None else share
+        count = k if k is not None else round((share or 0.0) * self.universe.size)
         kept = torch.zeros(self.universe.size, dtype=torch.bool)
-        parts = self._parts()
-        counts = _apportion([len(nodes) for nodes in parts], wanted or 0.0, k)
-        for nodes, count in zip(parts, counts, strict=True):
-            # ties go to the lower number, so that a circuit is the same on every machine
-            order = torch.sort(self.values[nodes], descending=True, stable=True).indices
-            kept[nodes[order[:count]]] = True
-        origin = {**self.origin, "selection": {"k": int(kept.sum()), "share": wanted}}
+        order = torch.sort(self.values, descending=True, stable=True).indices
+        kept[order[:count]] = True
+        origin = {**self.origin, "selection": {"k": count, "share": count / self.universe.size}}
         return Circuit(self.universe, kept, self.fingerprint, origin)
 
     def with_origin(self, **entries: Any) -> "Scores":
         """The same scores with more entries in their origin."""
         return replace(self, origin={**self.origin, **entries})
-
-    def _parts(self) -> list[Tensor]:
-        return [
-            torch.cat(
-                [
-                    torch.arange(group.start, group.start + group.count)
-                    for group in self.universe.groups
-                    if (group.site, group.granularity) == part
-                ]
-            )
-            for part in self.universe.parts
-        ]
 
     def __repr__(self) -> str:
         method = self.origin.get("method", "scores")
@@ -111,14 +94,3 @@ class Scores:
         from ._files import load_scores
 
         return load_scores(Path(folder))
-
-
-def _apportion(sizes: list[int], share: float, k: int | None) -> list[int]:
-    """The same share of every part; what rounding leaves goes to the largest remainders."""
-    exact = [size * share for size in sizes]
-    total = k if k is not None else round(sum(exact))
-    counts = [math.floor(value + 1e-9) for value in exact]
-    by_remainder = sorted(range(len(sizes)), key=lambda i: counts[i] - exact[i])
-    for i in by_remainder[: total - sum(counts)]:
-        counts[i] += 1
-    return counts

@@ -29,8 +29,8 @@ class Attribution:
             2024); `activations` along the path of a site's own activations, one site of one layer
             at a time: exact in sum, and as many times slower as there are such sites.
         steps: points on the path (midpoints of equal parts).
-        aggregate: `position` takes the absolute value at every position, `example` that of the
-            sum over positions, `signed` none; then all take the mean over examples.
+        aggregate: `example` takes the absolute value of an example's sum over positions, `position`
+            that at every position, `signed` none; then all take the mean over examples.
         correct_only: use only the examples that the model gets right.
         batch_size: examples per forward.
     """
@@ -38,7 +38,7 @@ class Attribution:
     baseline: Literal["zero", "counterfactual", "mean"] = "counterfactual"
     integrate: Literal["none", "inputs", "activations"] = "none"
     steps: int = 5
-    aggregate: Literal["position", "example", "signed"] = "position"
+    aggregate: Literal["position", "example", "signed"] = "example"
     correct_only: bool = False
     batch_size: int = 32
 
@@ -93,6 +93,7 @@ def attribution(
         steps=config.steps,
         aggregate=config.aggregate,
         correct_only=config.correct_only,
+        criterion=split.criterion,
     )
     partner = "counterfactual" if config.baseline == "counterfactual" else None
     done = 0

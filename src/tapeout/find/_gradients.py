@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..circuits import Group, Universe
-from ..interventions import Mean, Where
-from ..models import Model, Tap, Tokens, Watch, attached, first_positions
-from ..tasks import Batch, Metric, correct
+from ..interventions import Mean, Where, record
+from ..models import Model, Prefix, Tap, Tokens, Watch, attached, first_positions
+from ..tasks import Batch, Criterion, Metric
 from ._metric import NEGATIVE_KL, minus_kl
 
 Activations = dict[Where, Tensor]
@@ -29,6 +29,7 @@ class GradientRun:
     steps: int
     aggregate: str
     correct_only: bool
+    criterion: Criterion
     examples: int = 0
     totals: dict[Group, Tensor] = field(default_factory=dict)
 
@@ -39,6 +40,7 @@ class GradientRun:
         self.taps = {key: self.model.tap(*key) for key in self.groups}
         self.start = Tap(self.model.hf.get_submodule(self.model.anatomy.family.embed), "out")
         self.counted = torch.empty(0)
+        self.after: Prefix | None = None
         self.pending: dict[Group, Tensor] = {}
 
     def values(self) -> Float[Tensor, " nodes"]:
@@ -46,12 +48,16 @@ class GradientRun:
         return torch.cat([self.totals[group] for group in self.universe.groups]) / self.examples
 
     def add(self, batch: Batch) -> None:
-        """Score one batch."""
+        """Score one batch.
+
+        Where a row and its counterfactual start alike, activations are equal and scores 0: those
+        columns are read once, and neither run a second time nor differentiated.
+        """
+        self.after = self.model.read(batch.tokens, batch.shared)
         chosen = torch.ones(len(batch), dtype=torch.bool, device=self.model.device)
         if self.correct_only:
             with torch.no_grad():
-                logits = self.model.logits(batch.tokens, keep=batch.answer_length)
-            chosen = correct(logits, batch)
+                chosen = self.criterion.of(self._logits(batch), batch)
         self.examples += int(chosen.sum())
         if not bool(chosen.any()):
             return
@@ -67,7 +73,11 @@ class GradientRun:
 
     def _positions(self, tokens: Tokens) -> Bool[Tensor, "rows pos"]:
         tokens = tokens.to(self.model.device)
-        return tokens.full_mask.bool() & ~first_positions(tokens.ids, tokens.mask, None, 0)
+        wanted = tokens.full_mask.bool() & ~first_positions(tokens.ids, tokens.mask, None, 0)
+        return wanted[:, self.after.columns :] if self.after else wanted
+
+    def _logits(self, batch: Batch) -> Tensor:
+        return self.model.logits(batch.tokens, keep=batch.answer_length, after=self.after)
 
     def _baseline(self, batch: Batch) -> Activations | None:
         """What a dropped node would be given at each site; None for zero."""
@@ -76,15 +86,7 @@ class GradientRun:
         return None if batch.partners is None else self._record(batch.partners)
 
     def _record(self, tokens: Tokens) -> Activations:
-        seen: Activations = {}
-
-        def keep(key: Where, whole: Tensor) -> None:
-            seen[key] = self.taps[key].select(whole)
-
-        watches: list[tuple[Tap, Watch]] = [(tap, partial(keep, k)) for k, tap in self.taps.items()]
-        with torch.no_grad(), attached(watches):
-            self.model.logits(tokens, keep=1)
-        return seen
+        return record(self.model, tokens, self.taps, after=self.after)
 
     def _at_clean(self, batch: Batch, baseline: Activations | None) -> None:
         def arrived(key: Where, x: Tensor, gradient: Tensor) -> None:
@@ -115,8 +117,8 @@ class GradientRun:
             for part in self._midpoints():
                 at = (clean[key] - (1 - part) * gap * self.counted).requires_grad_()
                 with torch.enable_grad(), attached([(tap, partial(tap.put, part=at))]):
-                    logits = self.model.logits(batch.tokens, keep=batch.answer_length)
-                    (gradient,) = torch.autograd.grad(self._value(logits, batch, target), at)
+                    value = self._value(self._logits(batch), batch, target)
+                    (gradient,) = torch.autograd.grad(value, at)
                 for group, product in self._products(key, gradient, gap):
                     self._add(group, product / self.steps)
 
@@ -151,16 +153,15 @@ class GradientRun:
         watches: list[tuple[Tap, Watch]] = [(self.start, leaf)]
         watches += [(tap, partial(watch, key)) for key, tap in self.taps.items()]
         with torch.enable_grad(), attached(watches):
-            logits = self.model.logits(batch.tokens, keep=batch.answer_length)
-            self._value(logits, batch, target).backward()
+            self._value(self._logits(batch), batch, target).backward()
 
     def _embeddings(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The two ends of the path of embeddings: the baseline's and the clean ones."""
         seen: list[Tensor] = []
         with torch.no_grad(), attached([(self.start, seen.append)]):
-            self.model.logits(batch.tokens, keep=1)
+            self._logits(batch)
             if batch.partners is not None:
-                self.model.logits(batch.partners, keep=1)
+                self.model.logits(batch.partners, keep=1, after=self.after)
         clean = seen[0]
         if batch.partners is not None:
             return seen[1], clean
@@ -172,8 +173,7 @@ class GradientRun:
         if self.metric is not NEGATIVE_KL:
             return None
         with torch.no_grad():
-            logits = self.model.logits(batch.tokens, keep=batch.answer_length)
-        return logits.float().log_softmax(-1)
+            return self._logits(batch).float().log_softmax(-1)
 
     def _value(self, logits: Tensor, batch: Batch, target: Tensor | None) -> Tensor:
         if target is not None:

@@ -2,10 +2,12 @@
 
 from ._engine import Gates, restrict
 from ._generate import greedy
+from ._record import record
 from ._replacements import (
     Counterfactual,
     Mean,
     Positions,
+    Recorded,
     Replacement,
     Resample,
     Scale,
@@ -20,6 +22,7 @@ __all__ = [
     "Gates",
     "Mean",
     "Positions",
+    "Recorded",
     "Replacement",
     "Resample",
     "Scale",
@@ -28,6 +31,7 @@ __all__ = [
     "circuit_replacement",
     "greedy",
     "means_over",
+    "record",
     "replacement_of",
     "restrict",
 ]

@@ -128,6 +128,23 @@ class Resample(Counterfactual):
     name: ClassVar[str] = "resample"
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recorded:
+    """Nodes outside the circuit have what `record` found at the same rows and positions.
+
+    Attributes:
+        values: (layer, site) -> activations, shape [rows, pos, width].
+    """
+
+    name: ClassVar[str] = "recorded"
+    paired: ClassVar[bool] = False
+    values: Mapping[Where, Float[Tensor, "rows pos width"]] = field(repr=False)
+    positions: Positions | Tensor = "all_but_first"
+
+    def mix(self, where: Where, x: Tensor, gate: Tensor) -> Tensor:
+        return _blend(gate, x, self.values[where])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scale:
     """Nodes of the circuit are multiplied by a factor; all others stay as they are.
@@ -151,4 +168,4 @@ def _blend(gate: Tensor, x: Tensor, other: Tensor) -> Tensor:
     return other + gate * (x - other)
 
 
-Replacement = Zero | Mean | Counterfactual | Resample | Scale
+Replacement = Zero | Mean | Counterfactual | Resample | Recorded | Scale

@@ -5,6 +5,7 @@ from ._anatomy import head_dim_of, in_features, layers_of, out_features
 from ._family import Block, Family, Fused
 from ._load import load
 from ._model import Fingerprint, Model
+from ._prefix import Prefix
 from ._quiet import quiet
 from ._shape import ModelShape
 from ._sites import GRANULARITIES, HEAD_SITES, SITES, Granularity, Site
@@ -26,6 +27,7 @@ __all__ = [
     "Granularity",
     "Model",
     "ModelShape",
+    "Prefix",
     "Site",
     "Sliced",
     "Tap",

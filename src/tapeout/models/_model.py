@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from . import modeling_tapeout
 from ._anatomy import Anatomy, dissect
+from ._prefix import Prefix
 from ._quiet import quiet
 from ._shape import ModelShape
 from ._sites import Site
@@ -86,9 +87,19 @@ class Model:
             raise ModelError(f"{self.name} has no {site} in layer {layer}")
         return self.anatomy.taps[layer, site]
 
-    def logits(self, tokens: Tokens, *, keep: int = 0) -> Float[Tensor, "batch kept vocab"]:
-        """Next-token logits at the last `keep` positions (0: at all)."""
+    def logits(
+        self, tokens: Tokens, *, keep: int = 0, after: Prefix | None = None
+    ) -> Float[Tensor, "batch kept vocab"]:
+        """Next-token logits at the last `keep` positions (0: at all that are run).
+
+        Args:
+            tokens: the batch.
+            keep: how many positions to return.
+            after: its first columns, read before; only those behind them are run.
+        """
         tokens = tokens.to(self.device)
+        if after is not None:
+            return self.hf(**after.arguments(tokens), logits_to_keep=keep).logits
         output = self.hf(
             input_ids=tokens.ids,
             attention_mask=tokens.mask,
@@ -97,6 +108,10 @@ class Model:
             logits_to_keep=keep,
         )
         return output.logits
+
+    def read(self, tokens: Tokens, columns: int) -> Prefix | None:
+        """The first columns of a batch, for `logits(after=...)`; None if there are none."""
+        return Prefix.read(self.hf, tokens.to(self.device), columns) if columns else None
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

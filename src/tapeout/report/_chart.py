@@ -1,11 +1,11 @@
-"""The frontier chart: exact accuracy against the share of the universe that is kept."""
+"""The frontier chart: accuracy against the share of the universe that is kept."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ._axes import Axes, knee_for
 from ._html import Html, isolated, join, name, tag
-from ._text import percent, setting_words, share, short, span
+from ._text import accuracy_words, percent, setting_words, share, short, span
 from ._views import Frontier, Point
 
 SERIES_STYLES = 6
@@ -61,13 +61,14 @@ def frontier_chart(series: Sequence[tuple[str, Frontier]], marks: Sequence[Mark]
 
 def _spoken(series: Sequence[tuple[str, Frontier]]) -> str:
     names = ", ".join(isolated(title) for title, _ in series)
-    return f"Exact accuracy over circuit size: {names}. The numbers are in the table below."
+    what = isolated(_what(series).capitalize())
+    return f"{what} over circuit size: {names}. The numbers are in the table below."
 
 
 def _drawing(
     axes: Axes, series: Sequence[tuple[str, Frontier]], marks: Sequence[Mark]
 ) -> Iterator[Html]:
-    yield from _grid(axes)
+    yield from _grid(axes, _what(series))
     yield from _levels(axes, series)
     for row, mark in enumerate(marks):
         yield _mark(axes, row, mark, series)
@@ -75,7 +76,13 @@ def _drawing(
         yield _curve(axes, place, title, frontier)
 
 
-def _grid(axes: Axes) -> Iterator[Html]:
+def _what(series: Sequence[tuple[str, Frontier]]) -> str:
+    """What the vertical axis shows."""
+    criteria = {frontier.setting.criterion for _, frontier in series}
+    return accuracy_words(criteria.pop()) if len(criteria) == 1 else "accuracy"
+
+
+def _grid(axes: Axes, what: str) -> Iterator[Html]:
     left, right = axes.x(0.0), axes.x(1.0)
     for step in range(0, 101, 20):
         y = axes.y(step / 100)
@@ -88,10 +95,10 @@ def _grid(axes: Axes) -> Iterator[Html]:
         label = f"{100 * value:.6g}%" if value else "0"
         edge = "end" if value == 1 else "middle"
         yield tag("text", label, x=x + (6 if value == 1 else 0), y=bottom + 18, class_=edge)
-    yield tag("text", "exact accuracy", x=0.0, y=12.0, class_="what")
+    yield tag("text", isolated(what), x=0.0, y=12.0, class_="what")
     middle = (left + right) / 2
-    what = "share of the universe kept (logarithmic, linear near 0)"
-    yield tag("text", what, x=middle, y=axes.height - 8, class_="what middle")
+    shares = "share of the universe kept (logarithmic, linear near 0)"
+    yield tag("text", shares, x=middle, y=axes.height - 8, class_="what middle")
 
 
 def _levels(axes: Axes, series: Sequence[tuple[str, Frontier]]) -> Iterator[Html]:

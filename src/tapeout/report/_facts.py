@@ -2,7 +2,7 @@
 
 from ._html import Html, code, details, facts, isolated, join, name, paragraph, section, table, tag
 from ._results import Results, Stage
-from ._text import percent, seconds, setting_words, span
+from ._text import accuracy_words, percent, seconds, setting_words, span
 from ._views import Task
 
 _KNOWN = {
@@ -46,8 +46,8 @@ def _task(task: Task, defined: dict[str, str]) -> Html:
     worth, accuracy = task.worth, task.worth.accuracy
     exact = f"{percent(accuracy.value)} [{span(accuracy.low, accuracy.high)}]"
     counts = f"{accuracy.right:,}/{accuracy.n:,}"
-    right = f"greedy decoding writes the right answer, all of it ({counts})"
-    rows: list[list[str]] = [["exact accuracy", exact, right]]
+    right = join(name(defined.get(worth.criterion, "")), f" ({counts})")
+    rows: list[list[str]] = [[name(accuracy_words(worth.criterion)), exact, right]]
     rows += [
         [name(title), str(average), name(defined.get(title, ""))]
         for title, average in worth.metrics
@@ -100,7 +100,14 @@ def method_section(results: Results, again: bool) -> Html:
     caption = f"Stages in the order in which they ran, {seconds(total)} in all."
     head = ["Stage", "Kind", "Key", "Time"]
     stages = table(caption, head, [(None, rows)], label="Stages", words=(0, 1, 2))
-    return section("How it was made", *methods, *means, stages, _settings(results), _again(again))
+    ran = [facts([("Ran on", _list(list(machine)))]) for machine in _machines(results)]
+    rest = stages, *ran, _settings(results), _again(again)
+    return section("How it was made", *methods, *means, *rest)
+
+
+def _machines(results: Results) -> list[tuple[tuple[str, str], ...]]:
+    """What the stages ran on, each machine once."""
+    return list(dict.fromkeys(tuple(s.machine) for s in results.stages if s.machine))
 
 
 def _method(stage: Stage) -> Html:

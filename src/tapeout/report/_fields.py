@@ -39,6 +39,14 @@ class Fields:
         except OverflowError as error:
             raise damaged(f"{self.where}.{key}", "a number of any sense") from error
 
+    def numbers(self, key: str) -> list[float]:
+        """A list of numbers."""
+        value = self._data.get(key)
+        if not isinstance(value, list):
+            raise damaged(f"{self.where}.{key}", "a list")
+        items = Fields({str(i): item for i, item in enumerate(value)}, f"{self.where}.{key}")
+        return [items.number(str(i)) for i in range(len(value))]
+
     def finite(self, key: str) -> float:
         value = self.number(key)
         if not math.isfinite(value):

@@ -3,7 +3,7 @@
 from ._evidence import Evidence
 from ._html import Html, join, name
 from ._results import Results, Stage
-from ._text import joined, number, part_words, percent, setting_words, share
+from ._text import accuracy_words, joined, number, part_words, percent, setting_words, share
 from ._views import Frontier, Sizes
 
 _SAME_SPEED = 0.03
@@ -52,7 +52,9 @@ def _recovered(results: Results, stage: Stage, found: Evidence) -> Html:
         name(words),
         f" {verb} {percent(found.relative)} of the full model’s accuracy on ",
         task,
-        f": {percent(found.autoregressive.value)} against {percent(found.full.value)} exact (",
+        f": {percent(found.autoregressive.value)} against {percent(found.full.value)} ",
+        name(setting.criterion if setting.criterion == "exact" else f"by {setting.criterion}"),
+        " (",
         name(setting.split_name),
         f" split, n = {found.n:,}, ",
         name(setting_words(setting.replacement, setting.reference)),
@@ -77,15 +79,16 @@ def _sized(results: Results, stage: Stage, found: Frontier) -> Html:
     about = join(" (", name(setting.split), f", n = {found.full.n:,}, ", name(setting.words), ")")
     if not found.full.right:
         return join(where, ", the full model gets none right", about, ": nothing can be sized.")
-    goal = f"{percent(found.bar)} exact accuracy"
+    goal = join(f"{percent(found.bar)} ", name(accuracy_words(setting.criterion)))
     if found.chosen is None:
-        return join(where, f": no measured size keeps the target of {goal}", about, ".")
+        return join(where, ": no measured size keeps the target of ", goal, about, ".")
     point = found.chosen
     return join(
         where,
         f": {point.size:,} nodes, {share(point.share)} of those in play, are the smallest size "
-        f"that keeps the target of {goal}: {percent(point.accuracy.value)} against "
-        f"{percent(found.full.value)} for the full model",
+        "that keeps the target of ",
+        goal,
+        f": {percent(point.accuracy.value)} against {percent(found.full.value)} for the full model",
         about,
         ". This is where sizes are chosen, not yet evidence: no circuit has been verified.",
     )

@@ -23,6 +23,7 @@ class Stage:
     Attributes:
         inputs: field -> name of the stage that it read; empty if the results do not say.
         settings: its config under dotted names; empty if the results do not say.
+        machine: what it ran on; empty if the results do not say.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Stage:
     metrics: Fields
     inputs: dict[str, str]
     settings: list[tuple[str, str]]
+    machine: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -133,4 +135,5 @@ def _stage(name: str, fields: Fields) -> Stage:
         metrics=fields.child("metrics"),
         inputs=dict(fields.child("inputs").leaves()) if "inputs" in fields else {},
         settings=fields.child("settings").leaves() if "settings" in fields else [],
+        machine=fields.child("machine").leaves() if "machine" in fields else [],
     )

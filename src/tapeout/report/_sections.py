@@ -12,7 +12,6 @@ from ._results import Results, Stage
 from ._strips import layer_bars, whisker
 from ._text import (
     mebibytes,
-    number,
     part_words,
     percent,
     ratio,
@@ -200,11 +199,7 @@ def _speed_table(stage: Stage, speed: Speed) -> Html:
         head += [name(model.what.capitalize()), *([] if model is full else ["×"])]
     label = f"Speed, {isolated(stage.name)}"
     main = table(caption, head, [(None, rows)], label=label)
-    same = (
-        f"Masked against extracted: largest logit difference {number(speed.max_logit_difference)}, "
-        f"same next token in {speed.same_argmax:,} of {speed.rows:,} rows."
-    )
-    return join(main, paragraph(same))
+    return join(main, paragraph(name(speed.timing)), paragraph(speed.agreement))
 
 
 def _costs(

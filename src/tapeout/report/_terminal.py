@@ -11,7 +11,7 @@ from rich.text import Text
 from ._evidence import Evidence, Row
 from ._fields import Fields
 from ._measures import MEASURES
-from ._text import clean, number, part_words, percent, ratio, share, span
+from ._text import accuracy_words, clean, number, part_words, percent, ratio, share, span
 from ._values import Kept
 from ._views import Frontier, Sizes, Speed, Worth
 
@@ -57,14 +57,14 @@ def worth_table(metrics: Mapping[str, Any]) -> Table:
     table = _table(f"Full model on {worth.split}, n = {accuracy.n:,}")
     _columns(table, "metric", "value", "95% interval", "right")
     bounds, counts = span(accuracy.low, accuracy.high), f"{accuracy.right:,}/{accuracy.n:,}"
-    _line(table, "exact accuracy", percent(accuracy.value), bounds, counts)
+    _line(table, accuracy_words(worth.criterion), percent(accuracy.value), bounds, counts)
     for name, average in worth.metrics:
         _line(table, name, number(average.value), average.interval, "")
     return table
 
 
 def frontier_table(frontiers: Sequence[tuple[str, Mapping[str, Any]]]) -> Group:
-    """Exact accuracy over circuit size, from what `frontier` stages report, by their names.
+    """Accuracy over circuit size, from what `frontier` stages report, by their names.
 
     An arrow marks the smallest size that keeps the target.
 
@@ -80,7 +80,7 @@ def frontier_table(frontiers: Sequence[tuple[str, Mapping[str, Any]]]) -> Group:
 def _frontier(name: str, found: Frontier) -> Table:
     setting = found.setting
     table = _table(f"{name}: {setting.split}, {setting.words}")
-    _columns(table, "nodes", "share", "exact", "95% interval", "right", "")
+    _columns(table, "nodes", "share", setting.criterion, "95% interval", "right", "")
     for point in found.points:
         accuracy = point.accuracy
         mark = f"<- keeps {percent(found.bar)}" if point.size == found.smallest else ""
@@ -107,7 +107,7 @@ def evidence_table(metrics: Mapping[str, Any]) -> Group:
         f"{setting.split}, n = {found.n:,}, {setting.words}; "
         f"circuit of {sizes.size:,} nodes ({share(sizes.share)})"
     )
-    _columns(table, "model", "exact", "95% interval", "right")
+    _columns(table, "model", setting.criterion, "95% interval", "right")
     for row in found.rows():
         _line(table, _label(row), percent(row.value), row.bounds, row.counts)
     if found.leaks:
@@ -178,10 +178,7 @@ def speed_table(metrics: Mapping[str, Any]) -> Table:
             if model.what != "full":
                 cells.append(f"×{ratio(value, getattr(full, field))}" if full else "")
         _line(table, words, *cells)
-    table.caption = Text(
-        f"masked against extracted: largest logit difference {number(speed.max_logit_difference)}, "
-        f"same next token in {speed.same_argmax:,} of {speed.rows:,} rows"
-    )
+    table.caption = Text(f"{speed.timing}\n{speed.agreement}")
     return table
 
 

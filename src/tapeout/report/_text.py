@@ -62,6 +62,11 @@ def joined(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def accuracy_words(criterion: str) -> str:
+    """`exact accuracy`, or by what else an example counts as right."""
+    return "exact accuracy" if criterion == "exact" else f"accuracy by {criterion}"
+
+
 def setting_words(replacement: str, reference: str, positions: str = "") -> str:
     """Such as `mean replacement over ioi/reference (n=20), all positions but the first`."""
     over = f" over {reference}" if reference else ""

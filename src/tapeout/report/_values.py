@@ -44,17 +44,18 @@ class Average:
 
 @dataclass(frozen=True)
 class Setting:
-    """Under which replacement, on which examples."""
+    """Under which replacement, on which examples, and when one counts as right."""
 
     split: str
     replacement: str
     reference: str
     positions: str
+    criterion: str
 
     @classmethod
     def of(cls, fields: Fields) -> "Setting":
-        optional = (fields.text(name, "") for name in ("reference", "positions"))
-        return cls(fields.text("split"), fields.text("replacement"), *optional)
+        names = ("split", "replacement", "reference", "positions", "criterion")
+        return cls(*(fields.text(name) for name in names))
 
     @property
     def task(self) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ._fields import Fields
-from ._text import percent
+from ._text import number, percent
 from ._values import Average, Kept, Setting, Share
 
 
@@ -12,13 +12,15 @@ class Worth:
     """How well the full model does a task."""
 
     split: str
+    criterion: str
     accuracy: Share
     metrics: list[tuple[str, Average]]
 
     @classmethod
     def of(cls, fields: Fields) -> "Worth":
         metrics = [(name, Average.of(item)) for name, item in fields.named("metrics")]
-        return cls(fields.text("split"), Share.of(fields.child("accuracy")), metrics)
+        names = fields.text("split"), fields.text("criterion")
+        return cls(*names, Share.of(fields.child("accuracy")), metrics)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Frontier:
-    """Exact accuracy over circuit sizes; `smallest` is the size that keeps the target."""
+    """Accuracy over circuit sizes; `smallest` is the size that keeps the target."""
 
     setting: Setting
     full: Share
@@ -129,14 +131,22 @@ class Measured:
     bytes: float
     flops_per_token: float
     tokens_per_second: float
+    quartiles: tuple[float, float]
+    forwards: int
     load_seconds: float
     peak_mb: float
 
     @classmethod
     def of(cls, fields: Fields) -> "Measured":
+        low, high = fields.numbers("tokens_per_second_range")
         names = ("bytes", "flops_per_token", "tokens_per_second", "load_seconds", "peak_mb")
-        numbers = (fields.number(name) for name in names)
-        return cls(fields.text("what"), fields.whole("parameters"), *numbers)
+        return cls(
+            what=fields.text("what"),
+            parameters=fields.whole("parameters"),
+            quartiles=(low, high),
+            forwards=fields.whole("forwards"),
+            **{name: fields.number(name) for name in names},
+        )
 
 
 @dataclass(frozen=True)
@@ -145,18 +155,46 @@ class Speed:
 
     models: list[Measured]
     max_logit_difference: float
+    logit_scale: float
     same_argmax: int
     rows: int
     length: int
+    dtype: str
+    threads: int
 
     @classmethod
     def of(cls, fields: Fields) -> "Speed":
         return cls(
             models=[Measured.of(item) for item in fields.children("models")],
             max_logit_difference=fields.number("max_logit_difference"),
+            logit_scale=fields.number("logit_scale"),
             same_argmax=fields.whole("same_argmax"),
             rows=fields.whole("rows"),
             length=fields.whole("length"),
+            dtype=fields.text("dtype"),
+            threads=fields.whole("threads"),
+        )
+
+    @property
+    def timing(self) -> str:
+        """How speed was measured, and how far it varied."""
+        spans = ", ".join(
+            f"{m.what} {number(m.quartiles[0])}–{number(m.quartiles[1])}" for m in self.models
+        )
+        forwards = min((m.forwards for m in self.models), default=0)
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return (
+            f"Tokens per second: medians of {forwards:,} forwards or more, in turns, {self.dtype}, "
+            f"{threads}; quartiles {spans}."
+        )
+
+    @property
+    def agreement(self) -> str:
+        """Whether the extracted model is the masked one."""
+        return (
+            f"Masked against extracted: largest logit difference "
+            f"{number(self.max_logit_difference)} (logits up to {number(self.logit_scale)}), same "
+            f"next token in {self.same_argmax:,} of {self.rows:,} rows."
         )
 
     def model(self, what: str) -> Measured | None:

@@ -13,6 +13,7 @@ def find_recipe(
     *,
     n: int | None = None,
     seed: int = 0,
+    criterion: str = "",
     minimum: float = 0.5,
     universe: str = "mlp.post_act,attn.z:head",
     replacement: str = "mean",
@@ -24,20 +25,23 @@ def find_recipe(
     Args:
         model: an alias, a folder, a `.gguf` file or a hub id.
         task: a built-in task, or the path of a JSONL file.
-        n, seed, minimum: as in a `task` stage.
+        n, seed, criterion, minimum: as in a `task` stage.
         universe: the nodes in play.
         replacement: under which the circuit is sized.
         target: accuracy to keep, as a part of the full model's.
-        settings: further keys of the `find` stage.
+        settings: further keys of the `find` stage; its baseline is the replacement, if not given.
     """
-    settings = settings or {}
+    own = replacement if replacement in ("mean", "zero") else "counterfactual"
+    settings = {"baseline": own} | (settings or {})  # a score serves best under its replacement
     given = Path(task)
     name = str(given.resolve()) if given.is_file() else task
     stages: dict[str, Any] = {
         "model": {"kind": "load", "source": model},
         "task": {"kind": "task", "name": name, "n": n, "seed": seed, "minimum": minimum},
     }
-    if "mean" in (replacement, settings.get("baseline")):
+    if criterion:
+        stages["task"]["criterion"] = criterion
+    if "mean" in (replacement, settings["baseline"]):
         stages["means"] = {"kind": "means", "universe": universe}
     stages["scores"] = {"kind": "find", "universe": universe} | settings
     stages["frontier"] = {"kind": "frontier", "replacement": replacement, "target": target}
@@ -69,7 +73,8 @@ def recipe_of(place: str | Path) -> dict[str, Any]:
             f"the circuit in {place} does not say which model and task it belongs to: write a "
             "recipe with a `circuit` stage instead"
         )
-    known = {key: task[key] for key in ("name", "n", "seed") if key in task}
+    keys = ("name", "n", "seed", "criterion")
+    known = {key: task[key] for key in keys if key in task}
     options = {key: value for key, value in task.items() if key not in known}
     return {
         "name": place.name,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import RunError
+from ._machine import machine
 from ._recipe import Recipe
 from ._stage import Planned, Work
 from ._store import SCHEMA_VERSION, Store, write_json
@@ -34,11 +35,13 @@ class Finished:
     Attributes:
         reused: it was there already.
         seconds: that it took when it ran.
+        machine: on what it ran, see `machine`.
     """
 
     planned: Planned
     folder: Path
     seconds: float
+    machine: dict[str, Any]
     metrics: dict[str, Any]
     reused: bool
 
@@ -82,6 +85,9 @@ def write_results(recipe: Recipe, out: Path, finished: Mapping[str, Finished]) -
         name: {
             "kind": item.planned.stage.kind,
             "key": item.planned.key,
+            "settings": item.planned.stage.settings(),
+            "inputs": {f: i.name for f, i in item.planned.inputs.items() if i},
+            "machine": item.machine,
             "seconds": item.seconds,
             "metrics": item.metrics,
         }
@@ -108,6 +114,7 @@ def _one(planned: Planned, store: Store, session: "_Session", log: "_Log") -> Fi
                 "key": planned.key,
                 "settings": planned.stage.settings(),
                 "inputs": {f: i.key if i else None for f, i in planned.inputs.items()},
+                "machine": machine(),
                 "seconds": seconds,
                 "metrics": metrics,
             }
@@ -122,7 +129,14 @@ def _one(planned: Planned, store: Store, session: "_Session", log: "_Log") -> Fi
 def _finished(planned: Planned, store: Store, record: dict[str, Any], *, reused: bool) -> Finished:
     # what just ran goes through JSON too, so that a first and a resumed run report alike
     plain = json.loads(json.dumps(record))
-    return Finished(planned, store.folder(planned), plain["seconds"], plain["metrics"], reused)
+    return Finished(
+        planned=planned,
+        folder=store.folder(planned),
+        seconds=plain["seconds"],
+        machine=plain["machine"],
+        metrics=plain["metrics"],
+        reused=reused,
+    )
 
 
 class _Session:

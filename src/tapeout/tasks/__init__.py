@@ -2,6 +2,7 @@
 
 from ._batch import Batch, Partner
 from ._carries import carries, carry_regime, overflows
+from ._criterion import CRITERIA, EXACT, FOIL, Criterion, correct, written_right
 from ._example import Encoded, Example
 from ._metrics import (
     ABOVE_FOIL,
@@ -9,7 +10,6 @@ from ._metrics import (
     LOGIT_DIFFERENCE,
     PROBABILITY_DIFFERENCE,
     Metric,
-    correct,
 )
 from ._registry import TASKS, Listed, build
 from ._task import SPLITS, Counts, Split, Task
@@ -21,6 +21,9 @@ from .pronouns import pronouns
 
 __all__ = [
     "ABOVE_FOIL",
+    "CRITERIA",
+    "EXACT",
+    "FOIL",
     "LOGIT_DIFFERENCE",
     "LOG_LIKELIHOOD",
     "PROBABILITY_DIFFERENCE",
@@ -28,6 +31,7 @@ __all__ = [
     "TASKS",
     "Batch",
     "Counts",
+    "Criterion",
     "Encoded",
     "Example",
     "Listed",
@@ -45,4 +49,5 @@ __all__ = [
     "jsonl",
     "overflows",
     "pronouns",
+    "written_right",
 ]

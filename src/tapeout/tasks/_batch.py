@@ -48,6 +48,18 @@ class Batch:
         return self.answers.shape[1]
 
     @property
+    def shared(self) -> int:
+        """Leading columns in which every row equals its partner; 0 without partners.
+
+        There, clean and partner run are one, and nothing can be replaced by anything else.
+        """
+        if self.partners is None:
+            return 0
+        same = (self.tokens.ids == self.partners.ids).all(dim=0)
+        columns = int(same.long().cumprod(dim=0).sum())
+        return min(columns, len(same) - self.answer_length)
+
+    @property
     def lockstep(self) -> Tokens:
         """Clean rows, then their partners: what a paired replacement runs on."""
         if self.partners is None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..errors import TaskError
+from ._criterion import EXACT, Criterion
 from ._example import Example, encode
 from ._metrics import (
     ABOVE_FOIL,
@@ -32,6 +33,7 @@ def assemble(
     counts: Counts,
     seed: int,
     metrics: Mapping[str, Metric],
+    criterion: Criterion = EXACT,
     **options: Any,
 ) -> Task:
     """A task from what makes the examples of a split: its name, its size, and its random source.
@@ -46,6 +48,7 @@ def assemble(
             f"{name}/{split}",
             examples(split, count, random.Random(f"{name}/{split}/{seed}")),
             tokenizer,
+            criterion,
         )
         for split, count in counts.items()
     }

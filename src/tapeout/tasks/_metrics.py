@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import TaskError
@@ -27,14 +27,6 @@ class Metric:
     name: str
     definition: str
     of: Callable[[Tensor, Batch], Tensor]
-
-
-def correct(logits: Logits, batch: Batch) -> Bool[Tensor, " rows"]:
-    """Whether greedy decoding writes a right answer, all of it."""
-    guess = logits.argmax(dim=-1)
-    if batch.answer_length == 1:
-        return (guess == batch.accepted.to(guess.device)).any(dim=-1)
-    return (guess == batch.answers.to(guess.device)).all(dim=-1)
 
 
 def log_likelihood(logits: Logits, batch: Batch) -> Float[Tensor, " rows"]:

@@ -37,6 +37,7 @@ def build(
     *,
     n: int | Counts | Mapping[str, int] | None = None,
     seed: int = 0,
+    criterion: str | None = None,
     **options: Any,
 ) -> Task:
     """A task by its name, or from a `.jsonl` file; `build(tokenizer=..., **task.config)` makes the
@@ -44,11 +45,23 @@ def build(
 
     Args:
         n: examples, see `Counts.of`, or a number for each split; None is the task's default.
+        criterion: when an example counts as right, `exact` or `above_foil`; None is the task's own.
         options: the task's own, such as `digits` for addition.
 
     Raises:
-        TaskError: there is no such task, file or option, or the task cannot be built.
+        TaskError: there is no such task, file, option or criterion, or the task cannot be built.
     """
+    task = _build(name, tokenizer, n, seed, options)
+    return task if criterion is None else task.counted_by(criterion)
+
+
+def _build(
+    name: str | Path,
+    tokenizer: Any,
+    n: int | Counts | Mapping[str, int] | None,
+    seed: int,
+    options: dict[str, Any],
+) -> Task:
     if str(name).endswith(".jsonl"):
         if n is not None:
             raise TaskError(f"{name} is as large as it is: n is for built-in tasks")

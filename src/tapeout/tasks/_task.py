@@ -1,12 +1,13 @@
 """A task: four splits that share no content, and how an answer is scored."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from ..errors import TaskError, nearest
 from ._batch import Batch, Partner, make_batches
+from ._criterion import CRITERIA, EXACT, Criterion
 from ._example import Encoded, Example, encode
 from ._metrics import LOG_LIKELIHOOD, Metric
 
@@ -50,11 +51,13 @@ class Split(Sequence[Example]):
 
     Attributes:
         name: task and split, such as `ioi/test`; it goes into every result.
+        criterion: when an example counts as right.
     """
 
     name: str
     examples: Sequence[Example]
     tokenizer: Any = field(repr=False)
+    criterion: Criterion = EXACT
 
     @cached_property
     def encoded(self) -> list[Encoded]:
@@ -75,12 +78,12 @@ class Split(Sequence[Example]):
 
     def take(self, n: int) -> "Split":
         """The first `n` examples."""
-        return Split(f"{self.name}[:{n}]", self.examples[:n], self.tokenizer)
+        return replace(self, name=f"{self.name}[:{n}]", examples=self.examples[:n])
 
     def subset(self, rows: Sequence[int], label: str) -> "Split":
         """Chosen examples, under a name that says so."""
         chosen = [self.examples[row] for row in rows]
-        return Split(f"{self.name} ({label})", chosen, self.tokenizer)
+        return replace(self, name=f"{self.name} ({label})", examples=chosen)
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -143,6 +146,21 @@ class Task:
         if name not in self.metrics:
             raise TaskError(f"{self.name} has no metric {name!r}: {nearest(name, self.metrics)}")
         return self.metrics[name]
+
+    def counted_by(self, criterion: str) -> "Task":
+        """The same task under another criterion of what is right.
+
+        Raises:
+            TaskError: there is no such criterion.
+        """
+        if criterion not in CRITERIA:
+            raise TaskError(f"unknown criterion {criterion!r}: {nearest(criterion, CRITERIA)}")
+        chosen = CRITERIA[criterion]
+        splits = {
+            field: replace(split, criterion=chosen)
+            for field, split in zip(SPLITS, self.splits, strict=True)
+        }
+        return replace(self, config={**self.config, "criterion": criterion}, **splits)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split)} {split.name.rpartition('/')[2]}" for split in self.splits)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TaskError
+from ._criterion import EXACT, FOIL
 from ._draw import assemble, deal, evenly, unpack
 from ._example import Example
 from ._metrics import ABOVE_FOIL, LOG_LIKELIHOOD, Metric
@@ -71,8 +72,8 @@ def greater_than(tokenizer: Any, *, n: int | Counts = 400, seed: int = 0) -> Tas
     12th century) are left out. Where it writes single digits (1|7|4|3), the answer is the next
     digit: those above 4 are right, those below 4 are foils, and 4 itself is neither, because the
     digit after it decides; the start then lies in 10 to 89, so that there are both. A model that
-    goes on with the start's own digit is then not counted as right: trust `above_foil` and the
-    probability differences more than exact accuracy.
+    goes on with the start's own digit is neither right nor wrong, so accuracy then counts by
+    `above_foil`: the best digit above the start's against the best below it.
 
     The counterfactual starts in the year 01 of the same century. Nouns and start years of one split
     occur in no other. Stratum: `century` (11 to 17).
@@ -105,6 +106,7 @@ def greater_than(tokenizer: Any, *, n: int | Counts = 400, seed: int = 0) -> Tas
         counts=Counts.of(n),
         seed=seed,
         metrics={metric.name: metric for metric in metrics},
+        criterion=EXACT if years.two_digits else FOIL,
     )
 
 

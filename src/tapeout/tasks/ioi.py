@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from ..errors import TaskError
+from ..errors import TaskError, nearest
 from ._draw import CONTRAST, assemble, deal, evenly, token_counts, unpack
 from ._example import Example
 from ._task import SPLITS, Counts, Task
@@ -34,23 +34,35 @@ ORDERS = ("ABBA", "BABA")
 """How the names follow each other, A being the answer; the last A is what the model is to write."""
 
 NAMES_PER_EXAMPLE = 5
+COUNTERFACTUALS = ("abc", "s2_io_flip")
 
 
-def ioi(tokenizer: Any, *, n: int | Counts = 400, seed: int = 0) -> Task:
+def ioi(
+    tokenizer: Any, *, n: int | Counts = 400, seed: int = 0, counterfactual: str = "abc"
+) -> Task:
     """Indirect object identification (Wang et al. 2022), with sentences of our own.
 
     The answer is the name that the sentence has said once, the foil is the name that it repeats.
-    The counterfactual puts three other names into the three places (ABC): it has the same length
-    and no right answer. Names, places and objects of one split occur in no other; all splits share
-    the 15 templates. Strata: `template` (01 to 15) and `order` (ABBA, BABA).
+    The counterfactual has the same length. `abc` puts three other names into the three places, so
+    that there is no right answer (Wang et al.); `s2_io_flip` repeats the other of the two names, so
+    that answer and foil change places (MIB, Mueller et al. 2025). Names, places and objects of one
+    split occur in no other; all splits share the 15 templates. Strata: `template` (01 to 15) and
+    `order` (ABBA, BABA).
 
     Args:
         tokenizer: names that it does not write as one token are not used.
         n: examples, see `Counts.of`.
+        counterfactual: `abc` or `s2_io_flip`.
 
     Raises:
-        TaskError: fewer than 20 of the names are single tokens, or `n` is more than the names make.
+        TaskError: there is no such counterfactual, fewer than 20 of the names are single tokens, or
+            `n` is more than the names make.
     """
+    if counterfactual not in COUNTERFACTUALS:
+        raise TaskError(
+            f"ioi has no counterfactual {counterfactual!r}: "
+            f"{nearest(counterfactual, COUNTERFACTUALS)}"
+        )
     names = [name for name, count in token_counts(tokenizer, WOMEN + MEN).items() if count == 1]
     needed = NAMES_PER_EXAMPLE * len(SPLITS)
     if len(names) < needed:
@@ -68,11 +80,19 @@ def ioi(tokenizer: Any, *, n: int | Counts = 400, seed: int = 0) -> Task:
         most = bases[0] * bases[1] * bases[2] * bases[3]
         cells = [(row, order) for row in range(len(TEMPLATES)) for order in ORDERS]
         return [
-            _example(*cells[cell], unpack(index, *bases), *words, rng)
+            _example(*cells[cell], unpack(index, *bases), *words, rng, counterfactual)
             for cell, index in evenly([most] * len(cells), count, rng, split=f"ioi/{split}")
         ]
 
-    return assemble("ioi", tokenizer, examples, counts=Counts.of(n), seed=seed, metrics=CONTRAST)
+    return assemble(
+        "ioi",
+        tokenizer,
+        examples,
+        counts=Counts.of(n),
+        seed=seed,
+        metrics=CONTRAST,
+        counterfactual=counterfactual,
+    )
 
 
 def _example(
@@ -83,6 +103,7 @@ def _example(
     places: list[str],
     objects: list[str],
     rng: random.Random,
+    counterfactual: str,
 ) -> Example:
     answer = names[chosen[0]]
     others = [name for name in names if name != answer]
@@ -94,7 +115,9 @@ def _example(
         prompt=_sentence(template, [*pair, subject], scene),
         answers=(f" {answer}",),
         foils=(f" {subject}",),
-        counterfactual=_sentence(template, fresh, scene),
+        counterfactual=_sentence(
+            template, fresh if counterfactual == "abc" else [*pair, answer], scene
+        ),
         strata={"template": f"{template + 1:02d}", "order": order},
         content=(
             *(f"name:{name}" for name in (answer, subject, *fresh)),

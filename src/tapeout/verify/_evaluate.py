@@ -19,8 +19,9 @@ from ..interventions import (
     restrict,
 )
 from ..models import Model, Sliced
-from ..tasks import Batch, Metric, Partner, Split, correct
+from ..tasks import EXACT, Batch, Metric, Partner, Split, written_right
 from ._intervals import Average, Share
+from ._partners import Partners
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Outcome:
     """What came out, example by example in the split's order.
 
     Attributes:
-        correct: whether greedy decoding writes the right answer, all of it.
+        correct: whether it is right by the split's criterion.
         metrics: metric name -> its value for each example.
         kl: KL from the full model's next-token distribution at the answer, summed over its
             tokens, in nats; empty if it was not asked for.
@@ -59,6 +60,7 @@ def evaluate(
     transfer: bool = False,
     sliced: bool | None = None,
     generate: bool = False,
+    partners: Partners | None = None,
 ) -> Outcome:
     """Run a split, teacher-forced or by generation, through the model or a circuit of it.
 
@@ -73,7 +75,9 @@ def evaluate(
         transfer: allow a circuit that was found in other weights of the same shape.
         sliced: run on a model that is cut to the circuit. None does so where it is exact (zero
             and mean replacement); the result is the same and comes faster.
-        generate: decode greedily instead of teacher forcing; only `correct` is then measured.
+        generate: decode greedily instead of teacher forcing; only `correct` is then measured, and
+            always as the whole answer.
+        partners: runs of the partner rows that several calls share, under a paired replacement.
 
     Raises:
         TaskError: a counterfactual is needed and an example has none; metrics or KL are asked of
@@ -82,8 +86,15 @@ def evaluate(
     replacement = replacement or Zero()
     if generate and (metrics or kl):
         raise TaskError("metrics and KL are measured under teacher forcing, not on generated text")
+    if generate and split.criterion is not EXACT:
+        raise TaskError(
+            f"{split.name} counts as right what {split.criterion.name} says, which takes logits, "
+            "not generated text: use teacher forcing"
+        )
     run = _Run(model, circuit, replacement, transfer)
     if circuit is not None:
+        if not generate:
+            run.partners = partners or Partners.of(model, circuit.universe, replacement)
         circuit.check(model, transfer=transfer)
         if cuttable(model, replacement) if sliced is None else sliced:
             run = _Run(cut_for(model, circuit, replacement, split), None, replacement, transfer)
@@ -100,7 +111,7 @@ def evaluate(
                 right[batch.rows] = run.generated(batch).cpu()
                 continue
             logits = run.logits(batch)
-            right[batch.rows] = correct(logits, batch).cpu()
+            right[batch.rows] = split.criterion.of(logits, batch).cpu()
             for metric in metrics:
                 values[metric.name][batch.rows] = metric.of(logits, batch).float().cpu()
             if kl:
@@ -142,13 +153,17 @@ class _Run:
     ) -> None:
         self.model, self.circuit = model, circuit
         self.replacement, self.transfer = replacement, transfer
+        self.partners: Partners | None = None
 
     def logits(self, batch: Batch) -> Float[Tensor, "rows length vocab"]:
         if self.circuit is None:
             return self.model.logits(batch.tokens, keep=batch.answer_length)
-        tokens = batch.lockstep if batch.partners is not None else batch.tokens
-        with restrict(self.model, self.circuit, self.replacement, transfer=self.transfer):
-            return self.model.logits(tokens, keep=batch.answer_length)[: len(batch)]
+        fill, after = self.replacement, None
+        if self.partners is not None:
+            partner = self.partners.run(batch)
+            fill, after = partner.replacement, partner.prefix
+        with restrict(self.model, self.circuit, fill, transfer=self.transfer):
+            return self.model.logits(batch.tokens, keep=batch.answer_length, after=after)
 
     def generated(self, batch: Batch) -> Bool[Tensor, " rows"]:
         """Whether the decoded answer is right, all of it."""
@@ -161,9 +176,7 @@ class _Run:
                 forced = batch.partners.ids[:, prompts.ids.shape[1] :]
             with restrict(self.model, self.circuit, self.replacement, transfer=self.transfer):
                 written = greedy(self.model, prompts, batch.answer_length, forced=forced)
-        if batch.answer_length == 1:
-            return (written == batch.accepted.to(written.device)).any(dim=-1)
-        return (written == batch.answers.to(written.device)).all(dim=-1)
+        return written_right(written, batch)
 
 
 def _kl(full: Tensor, other: Tensor) -> Float[Tensor, " rows"]:

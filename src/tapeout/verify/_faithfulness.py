@@ -11,6 +11,7 @@ from ..interventions import Mean, Replacement, replacement_of
 from ..models import Model
 from ..tasks import Metric, Split
 from ._evaluate import evaluate
+from ._partners import Partners
 
 MIB_SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -81,13 +82,15 @@ def faithfulness(
         TaskError: the full and the empty model score the same, so there is nothing to keep.
     """
     fill = replacement_of(replacement)
+    partners = Partners.of(model, scores.universe, fill)
     if absolute:
         ranked = Scores(scores.universe, scores.values.abs(), scores.fingerprint, scores.origin)
     else:
         ranked = scores
 
     def mean_of(circuit: Circuit | None) -> float:
-        outcome = evaluate(model, split, circuit, fill, metrics=[metric], batch_size=batch_size)
+        options = {"metrics": [metric], "batch_size": batch_size, "partners": partners}
+        outcome = evaluate(model, split, circuit, fill, **options)
         return float(outcome.metrics[metric.name].mean())
 
     full, empty = mean_of(None), mean_of(Circuit.empty(scores.universe))

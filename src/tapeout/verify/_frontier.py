@@ -10,6 +10,7 @@ from ..models import Model
 from ..tasks import Split
 from ._evaluate import evaluate
 from ._intervals import Share
+from ._partners import Partners
 
 GRID = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0)
 Progress = Callable[[int, int], None]
@@ -31,13 +32,14 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Frontier:
-    """Exact accuracy of the top-scored circuits of rising size.
+    """Accuracy of the top-scored circuits of rising size.
 
     Attributes:
         points: by size; a grid, and what bisection tried between two points of it.
         full: the whole model on the same examples.
         split: the examples, as a rule the validation split.
         replacement, reference, positions: what dropped nodes were given, and where.
+        criterion: when an example counts as right, see `tasks.Criterion`.
     """
 
     points: list[Point]
@@ -46,6 +48,7 @@ class Frontier:
     replacement: str
     reference: str
     positions: str
+    criterion: str
 
     def smallest(self, target: float = 0.9, *, relative: bool = True) -> Point | None:
         """The smallest size that keeps the target and from which every larger point does.
@@ -72,6 +75,7 @@ class Frontier:
             "replacement": self.replacement,
             "reference": self.reference,
             "positions": self.positions,
+            "criterion": self.criterion,
             "full": self.full.to_dict(),
             "points": [
                 asdict(point)
@@ -127,11 +131,12 @@ def frontier(
     full = evaluate(model, split, batch_size=batch_size).accuracy
     points = {point.size: point for point in known}
     most = len(shares) + bisections
+    partners = Partners.of(model, scores.universe, fill)
 
     def measure(k: int) -> Point:
         circuit = scores.top(k)
         if k not in points:
-            options = {"batch_size": batch_size, "sliced": sliced}
+            options = {"batch_size": batch_size, "sliced": sliced, "partners": partners}
             accuracy = evaluate(model, split, circuit, fill, **options).accuracy
             share = k / scores.universe.size
             points[k] = Point(size=k, share=share, right=accuracy.right, n=accuracy.n)
@@ -149,6 +154,7 @@ def frontier(
             replacement=fill.name,
             reference=fill.reference if isinstance(fill, Mean) else "",
             positions=fill.positions if isinstance(fill.positions, str) else "chosen",
+            criterion=split.criterion.name,
         )
 
     for share in shares:

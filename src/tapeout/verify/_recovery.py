@@ -11,19 +11,21 @@ from ..tasks import Metric, Split
 from ._controls import random_like
 from ._evaluate import Outcome, evaluate, prefix_only
 from ._intervals import Average, Share
+from ._partners import Partners
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
-    """Evidence for one circuit on one split; every accuracy is exact and over the same examples.
+    """Evidence for one circuit on one split; every accuracy is over the same examples.
 
     Attributes:
         circuit: what was run.
         split, n: on which examples.
         replacement: what nodes outside were given; `reference` names the set of the means and
             `positions` where it applied.
+        criterion: when an example counts as right, see `tasks.Criterion`.
         full: the whole model.
         teacher_forced, autoregressive: the circuit alone.
         ar_by: `induction` if one forward gave both (see `prefix_only`), else `generation`.
@@ -41,6 +43,7 @@ class Recovery:
     replacement: str
     reference: str
     positions: str
+    criterion: str
     full: Share
     teacher_forced: Share
     autoregressive: Share
@@ -73,6 +76,7 @@ class Recovery:
             "replacement": self.replacement,
             "reference": self.reference,
             "positions": self.positions,
+            "criterion": self.criterion,
             "full": self.full.to_dict(),
             "teacher_forced": self.teacher_forced.to_dict(),
             "autoregressive": self.autoregressive.to_dict(),
@@ -126,13 +130,13 @@ def recovery(
         TaskError: the split does not have what the replacement or a metric needs.
     """
     fill = circuit_replacement(circuit, replacement)
+    partners = Partners.of(model, circuit.universe, fill)
     total, done = 4 + 2 * random_seeds, 0
 
     def run(kept: Circuit | None, **options: Any) -> Outcome:
         nonlocal done
-        outcome = evaluate(
-            model, split, kept, fill, batch_size=batch_size, transfer=transfer, **options
-        )
+        options |= {"batch_size": batch_size, "transfer": transfer, "partners": partners}
+        outcome = evaluate(model, split, kept, fill, **options)
         done += 1
         if progress is not None:
             progress(done, total)
@@ -156,6 +160,7 @@ def recovery(
         replacement=fill.name,
         reference=fill.reference if isinstance(fill, Mean) else "",
         positions=fill.positions if isinstance(fill.positions, str) else "chosen",
+        criterion=split.criterion.name,
         full=full.accuracy,
         teacher_forced=alone.accuracy,
         autoregressive=written.accuracy,

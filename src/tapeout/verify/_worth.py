@@ -15,12 +15,13 @@ class Worth:
     """How well the full model does a task.
 
     Attributes:
-        accuracy: exact: greedy decoding writes the right answer, all of it.
+        criterion: when an example counts as right, see `tasks.Criterion`.
         metrics: each of the task's metrics.
     """
 
     task: str
     split: str
+    criterion: str
     accuracy: Share
     metrics: dict[str, Average]
 
@@ -32,7 +33,8 @@ class Worth:
         """
         if self.accuracy.value < minimum:
             raise TaskError(
-                f"the model gets {self.accuracy} of {self.split} right, below {minimum:.0%}: a "
+                f"the model gets {self.accuracy} of {self.split} right ({self.criterion}), below "
+                f"{minimum:.0%}: a "
                 "circuit of something that it cannot do would mean nothing. Choose another task "
                 "or model, or lower the minimum if you know what you are doing"
             )
@@ -42,6 +44,7 @@ class Worth:
         return {
             "task": self.task,
             "split": self.split,
+            "criterion": self.criterion,
             "accuracy": self.accuracy.to_dict(),
             "metrics": metrics,
         }
@@ -55,6 +58,7 @@ def worth(model: Model, task: Task, split: Split | None = None, *, batch_size: i
     return Worth(
         task=task.name,
         split=split.name,
+        criterion=split.criterion.name,
         accuracy=outcome.accuracy,
         metrics={metric.name: outcome.average(metric.name) for metric in metrics},
     )

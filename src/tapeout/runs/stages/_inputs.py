@@ -76,8 +76,9 @@ class TaskStage(Stage):
         n: examples in train and in test (validation and reference get half), or a number for each
             split. None is the task's own default.
         seed: of the examples.
+        criterion: when an example counts as right, `exact` or `above_foil`; empty: the task's own.
         options: what else the task takes, such as `digits` for addition.
-        minimum: the least exact accuracy that the full model must have; 0 lets anything pass.
+        minimum: the least accuracy that the full model must have; 0 lets anything pass.
     """
 
     kind: ClassVar[str] = "task"
@@ -86,6 +87,7 @@ class TaskStage(Stage):
     name: str
     n: int | dict[str, int] | None = None
     seed: int = 0
+    criterion: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     minimum: float = 0.5
 
@@ -96,8 +98,14 @@ class TaskStage(Stage):
         return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
     def _build(self, model: Model) -> Task:
-        n = _counts(self.n)
-        return tasks.build(self.name, model.tokenizer, n=n, seed=self.seed, **self.options)
+        return tasks.build(
+            self.name,
+            model.tokenizer,
+            n=_counts(self.n),
+            seed=self.seed,
+            criterion=self.criterion or None,
+            **self.options,
+        )
 
     def run(self, work: Work) -> dict[str, Any]:
         task = self._build(work.inputs["model"])
@@ -109,8 +117,14 @@ class TaskStage(Stage):
             text = "\n".join(lines) + "\n"
             (work.folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
         sizes = {split.name.rpartition("/")[2]: len(split) for split in task.splits}
-        return {"task": task.name, "config": dict(task.config), "sizes": sizes} | {
-            "worth": found.to_dict()
+        criterion = task.test.criterion
+        return {
+            "task": task.name,
+            "config": dict(task.config),
+            "sizes": sizes,
+            "definitions": {m.name: m.definition for m in task.metrics.values()}
+            | {criterion.name: criterion.definition},
+            "worth": found.to_dict(),
         }
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> Task:

@@ -1,0 +1,24 @@
+"""What a number was made on."""
+
+import os
+import platform
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """Versions, processor and threads, as plain values."""
+    import torch
+
+    return {
+        "tapeout": version("tapeout"),
+        "torch": torch.__version__,
+        "transformers": version("transformers"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
