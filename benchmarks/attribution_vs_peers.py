@@ -21,7 +21,7 @@ from pathlib import Path
 
 from _result import write
 
-HERE = Path(__file__).parent / "attribution"
+HERE = Path(__file__).resolve().parent / "attribution"
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ def run(entry: Entry, python: str, job: dict, folder: Path) -> dict:
         capture_output=True,
         text=True,
         env=environment,
+        cwd=folder,  # circuitkit writes a log where it is started
     )
     if done.returncode:
         raise SystemExit(f"{entry.who} failed:\n{done.stderr[-2000:]}")
@@ -106,8 +107,8 @@ def compare(asked: argparse.Namespace, counterfactual: str) -> list[dict]:
     pythons = {
         "ours": sys.executable,
         "plain": sys.executable,
-        "transformerlens": asked.transformerlens,
-        "circuitkit_eap": asked.circuitkit,
+        "transformerlens": asked.transformerlens and os.path.abspath(asked.transformerlens),
+        "circuitkit_eap": asked.circuitkit and os.path.abspath(asked.circuitkit),
     }
     found: dict[Entry, list[dict]] = {e: [] for e in ENTRIES if pythons[e.script]}
     with tempfile.TemporaryDirectory() as place:
@@ -150,7 +151,7 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--transformerlens", default="")
     parser.add_argument("--circuitkit", default="")
     asked = parser.parse_args()

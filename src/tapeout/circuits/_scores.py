@@ -66,6 +66,11 @@ class Scores:
         origin = {**self.origin, "selection": {"k": count, "share": count / self.universe.size}}
         return Circuit(self.universe, kept, self.fingerprint, origin)
 
+    def positive(self) -> Circuit:
+        """The circuit of the nodes with a score above 0: those that a learned mask keeps."""
+        origin = {**self.origin, "selection": {"above": 0.0}}
+        return Circuit(self.universe, self.values > 0, self.fingerprint, origin)
+
     def with_origin(self, **entries: Any) -> "Scores":
         """The same scores with more entries in their origin."""
         return replace(self, origin={**self.origin, **entries})

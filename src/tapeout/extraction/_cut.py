@@ -88,11 +88,13 @@ class Fill:
         return ~gate.to(self._model.device), value.to(self._model.device)
 
 
-def cut_layer(model: Model, layer: int, block: nn.Module, fill: Fill) -> LayerCut:
-    """Carry out all drops in one layer."""
+def cut_layer(
+    model: Model, layer: int, block: nn.Module, fill: Fill, multiple: int = 1
+) -> LayerCut:
+    """Carry out all drops in one layer; see `extract` for `multiple`."""
     return LayerCut(
         attention=_cut_attention(model, layer, block, fill),
-        mlp=_cut_mlp(model, layer, block, fill),
+        mlp=_cut_mlp(model, layer, block, fill, multiple),
     )
 
 
@@ -138,7 +140,9 @@ def select_heads(
     return [query.take(q_rows), key.take(kv_rows), value.take(kv_rows)]
 
 
-def _cut_mlp(model: Model, layer: int, block: nn.Module, fill: Fill) -> MlpCut | Tensor:
+def _cut_mlp(
+    model: Model, layer: int, block: nn.Module, fill: Fill, multiple: int
+) -> MlpCut | Tensor:
     family = model.anatomy.family
     gate_up, down = read_gate_up(block, family), read_linear(block.get_submodule(family.down))
     if drop := fill.of(layer, "mlp.act_in"):
@@ -154,8 +158,21 @@ def _cut_mlp(model: Model, layer: int, block: nn.Module, fill: Fill) -> MlpCut |
     if nothing or (kept is not None and not len(kept)):
         return _constant(down, norm, overwritten)
     if kept is not None:
+        kept = _round_up(kept, multiple, most=down.weight.shape[1])
         gate_up, down = [linear.take(kept) for linear in gate_up], down.take(None, kept)
     return MlpCut(gate_up, down, overwritten if norm is not None else None)
+
+
+def _round_up(kept: Tensor, multiple: int, most: int) -> Tensor:
+    """The kept channels and as many empty ones (-1) as make their number a multiple.
+
+    Matrix products of odd widths are up to 40% slower; few channels are left as they are, because
+    there the empty ones would cost more.
+    """
+    padding = min(-len(kept) % multiple, most - len(kept))
+    if len(kept) < 8 * multiple:
+        return kept
+    return torch.cat([kept, kept.new_full((padding,), -1)])
 
 
 def _write(

@@ -11,7 +11,7 @@ from ..errors import CircuitError, InterventionError
 from ..interventions import Mean, Replacement, Where, Zero, circuit_replacement
 from ..models import Model, Sliced, layers_of, quiet
 from ._build import build
-from ._cut import Fill, cut_layer
+from ._cut import Fill, LayerCut, cut_layer
 from ._pin import first_position
 from ._uniform import build_uniform
 
@@ -23,6 +23,7 @@ def extract(
     *,
     first_tokens: Sequence[int] | None = None,
     layout: Literal["per_layer", "uniform"] = "per_layer",
+    multiple: int = 16,
     transfer: bool = False,
 ) -> Model:
     """A model of its own that computes exactly what the circuit computes in the original.
@@ -41,6 +42,8 @@ def extract(
             another token is computed by the cut model throughout.
         layout: `per_layer` cuts each layer to its own size; `uniform` gives all layers the
             widest one's, padded with zeros, and loads in stock transformers.
+        multiple: an MLP that keeps 8 times as many channels or more gets empty ones up to a
+            multiple of this, since matrix products of odd widths are slow; 1 for none.
         transfer: allow a circuit that was found in other weights of the same shape.
 
     Raises:
@@ -54,7 +57,7 @@ def extract(
     fill_with = as_static(replacement, circuit)
     gates = circuit.universe.expand(circuit.kept)
     tokens = _first_tokens(circuit, fill_with, first_tokens, layout)
-    return slice_model(model, gates, fill_with, tokens, layout=layout)
+    return slice_model(model, gates, fill_with, tokens, layout=layout, multiple=multiple)
 
 
 def slice_model(
@@ -64,6 +67,7 @@ def slice_model(
     first_tokens: Sequence[int],
     *,
     layout: Literal["per_layer", "uniform"] = "per_layer",
+    multiple: int = 16,
     share: bool = False,
 ) -> Model:
     """`extract` without its checks, for gates instead of a circuit.
@@ -72,21 +76,21 @@ def slice_model(
     is measured and thrown away.
     """
     with quiet():
-        return _slice(model, gates, replacement, first_tokens, layout=layout, share=share)
+        fill = Fill(model, gates, replacement)
+        layers = enumerate(layers_of(model.hf, model.anatomy.family))
+        cuts = [cut_layer(model, index, block, fill, multiple) for index, block in layers]
+        return _assembled(model, cuts, fill, first_tokens, layout=layout, share=share)
 
 
-def _slice(
+def _assembled(
     model: Model,
-    gates: Mapping[Where, Tensor],
-    replacement: Zero | Mean,
+    cuts: list[LayerCut],
+    fill: Fill,
     first_tokens: Sequence[int],
     *,
     layout: str,
     share: bool,
 ) -> Model:
-    fill = Fill(model, gates, replacement)
-    layers = layers_of(model.hf, model.anatomy.family)
-    cuts = [cut_layer(model, index, block, fill) for index, block in enumerate(layers)]
     outside, untied = outside_layers(model, fill, share=share)
     name = f"{model.name} (extracted)"
     if layout == "uniform":

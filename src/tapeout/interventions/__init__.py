@@ -2,6 +2,7 @@
 
 from ._engine import Gates, restrict
 from ._generate import greedy
+from ._partners import PartnerRun, Partners
 from ._record import record
 from ._replacements import (
     Counterfactual,
@@ -21,6 +22,8 @@ __all__ = [
     "Counterfactual",
     "Gates",
     "Mean",
+    "PartnerRun",
+    "Partners",
     "Positions",
     "Recorded",
     "Replacement",

@@ -98,7 +98,8 @@ def make_batches(
 ) -> Iterator[Batch]:
     """Batches of at most `size` examples, by answer length and then by prompt length.
 
-    Sorting keeps padding rare; the order within a length is that of the split.
+    Sorting keeps padding rare, and a batch that is at least half full ends where prompts get
+    longer; the order within a length is that of the split.
 
     Raises:
         TaskError: partners are asked for and an example has none.
@@ -109,9 +110,18 @@ def make_batches(
         by_answer[len(item.answers[0])].append(row)
     for rows in by_answer.values():
         rows.sort(key=lambda row: len(encoded[row].prompt))
-        for start in range(0, len(rows), size):
-            chosen = rows[start : start + size]
+        for chosen in _chunks(rows, [len(encoded[row].prompt) for row in rows], size):
             yield _make(encoded, examples, chosen, partners, pad_id)
+
+
+def _chunks(rows: list[int], lengths: list[int], size: int) -> Iterator[list[int]]:
+    start = 0
+    for end in range(1, len(rows) + 1):
+        last = end == len(rows)
+        longer = not last and lengths[end] > lengths[end - 1] and end - start >= size / 2
+        if last or longer or end - start == size:
+            yield rows[start:end]
+            start = end
 
 
 def _make(

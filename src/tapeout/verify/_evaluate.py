@@ -12,6 +12,7 @@ from ..errors import TaskError
 from ..extraction import slice_model
 from ..interventions import (
     Mean,
+    Partners,
     Replacement,
     Resample,
     Zero,
@@ -21,7 +22,6 @@ from ..interventions import (
 from ..models import Model, Sliced
 from ..tasks import EXACT, Batch, Metric, Partner, Split, written_right
 from ._intervals import Average, Share
-from ._partners import Partners
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,10 @@ from typing import Any
 
 from ..circuits import Circuit, Scores
 from ..errors import TaskError
-from ..interventions import Mean, Replacement, replacement_of
+from ..interventions import Mean, Partners, Replacement, replacement_of
 from ..models import Model
 from ..tasks import Metric, Split
 from ._evaluate import evaluate
-from ._partners import Partners
 
 MIB_SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 

@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..circuits import Scores
-from ..interventions import Mean, Replacement, replacement_of
+from ..interventions import Mean, Partners, Replacement, replacement_of
 from ..models import Model
 from ..tasks import Split
 from ._evaluate import evaluate
 from ._intervals import Share
-from ._partners import Partners
 
 GRID = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0)
 Progress = Callable[[int, int], None]

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..circuits import Circuit
-from ..interventions import Mean, Replacement, circuit_replacement
+from ..interventions import Mean, Partners, Replacement, circuit_replacement
 from ..models import Model
 from ..tasks import Metric, Split
 from ._controls import random_like
 from ._evaluate import Outcome, evaluate, prefix_only
 from ._intervals import Average, Share
-from ._partners import Partners
 
 Progress = Callable[[int, int], None]
 

@@ -3,6 +3,7 @@
 from .._stage import Stage
 from ._find import Find, FrontierStage, Given, Select
 from ._inputs import Load, Means, TaskStage
+from ._mask import Mask
 from ._prove import Extract, Measure, Verify
 
 KINDS: dict[str, type[Stage]] = {
@@ -12,6 +13,7 @@ KINDS: dict[str, type[Stage]] = {
         TaskStage,
         Means,
         Find,
+        Mask,
         FrontierStage,
         Select,
         Given,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from ...circuits import Circuit, Scores
-from ...errors import TaskError
+from ...errors import RecipeError, TaskError
 from ...find import Attribution, attribution, frequency, random
 from ...interventions import Mean, replacement_of
 from ...models import Model
@@ -86,7 +86,7 @@ class FrontierStage(Stage):
     room: ClassVar[str] = "verify"
     model: str = ref("load")
     task: str = ref("task")
-    scores: str = ref("find")
+    scores: str = ref("find", "mask")
     means: str = ref("means", optional=True)
     replacement: Literal["mean", "zero", "counterfactual", "resample"] = "mean"
     shares: tuple[float, ...] = GRID
@@ -191,48 +191,66 @@ class Select(Stage):
         target: accuracy to keep, ...
         relative: ... as a part of the full model's, not of 1.
         share: instead of a target, this part of the universe.
+        positive: instead of both, the nodes whose score is above 0: those a learned mask keeps.
+        replacement: under which the circuit is meant, where no frontier says it.
     """
 
     kind: ClassVar[str] = "select"
     room: ClassVar[str] = "verify"
-    scores: str = ref("find")
-    frontier: str = ref("frontier")
+    scores: str = ref("find", "mask")
+    frontier: str = ref("frontier", optional=True)
     means: str = ref("means", optional=True)
     target: float = 0.9
     relative: bool = True
     share: float | None = None
+    positive: bool = False
+    replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = ""
 
     def run(self, work: Work) -> dict[str, Any]:
         scores: Scores = work.inputs["scores"]
-        sizes: Frontier = work.inputs["frontier"]
+        sizes: Frontier | None = work.inputs["frontier"]
         means: Mean | None = work.inputs["means"]
+        if sizes is not None and not self.replacement:
+            names = ("replacement", "reference", "positions")
+            kind, reference, positions = (getattr(sizes, name) for name in names)
+        elif self.replacement:
+            mean = means if self.replacement == "mean" else None
+            kind, reference = self.replacement, mean.reference if mean else ""
+            positions = "all_but_first"
+        else:
+            raise RecipeError("no frontier says under which replacement: set `replacement`")
+        chosen = self._chosen(scores, sizes)
+        circuit = Circuit(
+            scores.universe,
+            chosen.kept,
+            scores.fingerprint,
+            chosen.origin,
+            means.values if means and kind == "mean" else {},
+        )
+        circuit = circuit.with_origin(
+            replacement={"kind": kind, "reference": reference, "positions": positions},
+            selected={name: getattr(self, name) for name in ("target", "relative", "share")}
+            | {"positive": self.positive, "split": sizes.split if sizes else ""},
+        )
+        circuit.save(work.folder)
+        return sizes_of(circuit)
+
+    def _chosen(self, scores: Scores, sizes: Frontier | None) -> Circuit:
+        if self.positive:
+            return scores.positive()
+        if self.share is not None:
+            return scores.top(share=self.share)
+        if sizes is None:
+            raise RecipeError("select needs a frontier, a share, or `positive: true`")
         point = sizes.smallest(self.target, relative=self.relative)
-        if self.share is None and point is None:
+        if point is None:
             best = max(p.accuracy.value for p in sizes.points)
             raise TaskError(
                 f"no size on the frontier keeps {self.target:.0%}; the best is {best:.1%} "
                 f"({sizes.replacement} replacement, {sizes.split}). Lower the target, or add "
                 "larger shares"
             )
-        size = point.size if self.share is None and point else None
-        chosen = scores.top(size, share=self.share)
-        circuit = Circuit(
-            scores.universe,
-            chosen.kept,
-            scores.fingerprint,
-            chosen.origin,
-            means.values if means and sizes.replacement == "mean" else {},
-        )
-        circuit = circuit.with_origin(
-            replacement={
-                "kind": sizes.replacement,
-                "reference": sizes.reference,
-                "positions": sizes.positions,
-            },
-            selected={"target": self.target, "relative": self.relative, "split": sizes.split},
-        )
-        circuit.save(work.folder)
-        return sizes_of(circuit)
+        return scores.top(point.size)
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> Circuit:
         return Circuit.load(folder)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from ..circuits import Universe
-from ..interventions import Counterfactual, Recorded, Replacement, Where, record
 from ..models import Model, Prefix
 from ..tasks import Batch
+from ._record import record
+from ._replacements import Counterfactual, Recorded, Replacement, Where
 
 BUDGET = 2**30
 """Bytes of recorded activations that are kept between circuits; what goes beyond is run again."""

@@ -1,0 +1,50 @@
+"""What a mask is trained to keep: a loss per example from the logits at the answer."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...tasks import LOG_LIKELIHOOD, LOGIT_DIFFERENCE, Batch
+
+Objective = Callable[[Tensor, Batch, Tensor], Tensor]
+"""From logits [rows, length, vocab], the batch, and the full model's log probabilities of the same
+shape to one loss per row."""
+
+
+def kl(logits: Tensor, batch: Batch, full: Tensor) -> Float[Tensor, " rows"]:
+    """KL from the full model's next-token distribution, summed over the answer, in nats."""
+    own = logits.float().log_softmax(-1)
+    return (full.exp() * (full - own)).sum(dim=(-1, -2))
+
+
+def task(logits: Tensor, batch: Batch, full: Tensor) -> Float[Tensor, " rows"]:
+    """Cross-entropy of the right answer over the whole vocabulary."""
+    return -LOG_LIKELIHOOD.of(logits, batch)
+
+
+def candidates(logits: Tensor, batch: Batch, full: Tensor) -> Float[Tensor, " rows"]:
+    """Cross-entropy of the right tokens among right tokens and foils alone."""
+    right, wrong = (_chosen(logits[:, 0], ids) for ids in (batch.accepted, batch.foils))
+    total = torch.cat([right, wrong], dim=-1).logsumexp(dim=-1)
+    return total - right.logsumexp(dim=-1)
+
+
+def logit_difference(logits: Tensor, batch: Batch, full: Tensor) -> Float[Tensor, " rows"]:
+    """Minus the logit difference; without a bound."""
+    return -LOGIT_DIFFERENCE.of(logits, batch)
+
+
+def _chosen(values: Tensor, ids: Tensor) -> Float[Tensor, "rows most"]:
+    ids = ids.to(values.device)
+    picked = values.float().gather(-1, ids.clamp(min=0))
+    return picked.masked_fill(ids < 0, float("-inf"))
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "kl": kl,
+    "task": task,
+    "candidates": candidates,
+    "logit_difference": logit_difference,
+}

@@ -1,0 +1,103 @@
+"""What makes a mask small: a loss on how open its gates are.
+
+`multipliers` are what a size control learns beside the gates, by ascent and at `rate`; most learn
+nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...circuits import Universe
+from ...errors import CircuitError, nearest
+
+
+def part_means(sizes: Tensor, universe: Universe) -> dict[str, Float[Tensor, ""]]:
+    """The mean openness of each part, such as `attn.z:head`, whatever its number of nodes."""
+    parts: dict[str, list[Tensor]] = {}
+    for group in universe.groups:
+        parts.setdefault(f"{group.site}:{group.granularity}", []).append(sizes[group.nodes])
+    return {part: torch.cat(pieces).mean() for part, pieces in parts.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalty:
+    """A weighted sum of every part's mean openness, as node pruning has it (paper 5, eq. 7).
+
+    Attributes:
+        weight: of all parts that `weights` does not name.
+        weights: part, such as `attn.z:head`, -> weight.
+        ramp: steps over which the weights grow from 0, linearly.
+    """
+
+    name: ClassVar[str] = "penalty"
+    weight: float = 1.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    ramp: int = 0
+
+    @property
+    def rate(self) -> float:
+        return 0.0
+
+    def check(self, universe: Universe) -> None:
+        """Refuse weights of parts that are not in play.
+
+        Raises:
+            CircuitError: one is not.
+        """
+        known = [f"{site}:{granularity}" for site, granularity in universe.parts]
+        for part in self.weights:
+            if part not in known:
+                raise CircuitError(f"the universe has no part {part!r}: {nearest(part, known)}")
+
+    def multipliers(self) -> Float[Tensor, " any"]:
+        return torch.zeros(0)
+
+    def loss(
+        self, sizes: Tensor, universe: Universe, step: int, multipliers: Tensor
+    ) -> Float[Tensor, ""]:
+        means = part_means(sizes, universe)
+        weighted = [self.weights.get(part, self.weight) * mean for part, mean in means.items()]
+        return torch.stack(weighted).sum() * min((step + 1) / max(self.ramp, 1), 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A Lagrangian that pulls the share of open gates to a target (Edge Pruning, CoFi).
+
+    Attributes:
+        share: of the universe, in the end.
+        ramp: steps over which the target falls from 1.
+        rate: learning rate of the multipliers.
+    """
+
+    name: ClassVar[str] = "target"
+    share: float
+    ramp: int = 0
+    rate: float = 0.8
+
+    def check(self, universe: Universe) -> None:
+        """Refuse a share that is none.
+
+        Raises:
+            CircuitError: it is not between 0 and 1.
+        """
+        if not 0 <= self.share <= 1:
+            raise CircuitError(f"the target share {self.share} is not between 0 and 1")
+
+    def multipliers(self) -> Float[Tensor, " any"]:
+        return torch.zeros(2)
+
+    def loss(
+        self, sizes: Tensor, universe: Universe, step: int, multipliers: Tensor
+    ) -> Float[Tensor, ""]:
+        part = min((step + 1) / max(self.ramp, 1), 1.0)
+        over = sizes.mean() - (1 - part * (1 - self.share))
+        return multipliers[0] * over + multipliers[1] * over.square()
+
+
+SizeControl = Penalty | Target

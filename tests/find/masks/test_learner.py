@@ -1,0 +1,150 @@
+import pytest
+import torch
+
+from tapeout.circuits import Universe
+from tapeout.errors import CircuitError, InterventionError, TaskError
+from tapeout.find.masks import (
+    PRESETS,
+    HardConcrete,
+    Heaviside,
+    Linear,
+    MaskConfig,
+    Penalty,
+    Target,
+    learn_mask,
+)
+from tapeout.interventions import Mean, Zero, means_over
+from tapeout.verify import evaluate
+
+from ...tiny import Sizes
+from ...words import learnable, word_model, word_task
+
+SPEC = "attn.resid_delta:block, attn.z:head, mlp.post_act"
+
+
+@pytest.fixture(scope="module")
+def case():
+    model = word_model(sizes=Sizes(layers=2))
+    return model, learnable(word_task(), model)
+
+
+def quick(**changes):
+    settings = {"steps": 30, "batch_size": 4, "learning_rate": 0.1, "save_every": 5}
+    return MaskConfig(**(settings | changes))
+
+
+def planted(model, useful):
+    """A model of which some MLP channels of layer 0 alone do anything."""
+    with torch.no_grad():
+        for index, layer in enumerate(model.hf.model.layers):
+            layer.self_attn.o_proj.weight.zero_()
+            down = layer.mlp.down_proj.weight
+            if index:
+                down.zero_()
+            down[:, [c for c in range(down.shape[1]) if c not in useful]] = 0
+            down *= 8
+    return model
+
+
+@pytest.mark.parametrize("gate", [HardConcrete(), Heaviside(), Linear()])
+def test_finds_the_channels_that_alone_do_anything(gate):
+    useful = [1, 4, 9]
+    model = planted(word_model(sizes=Sizes(layers=2)), useful)
+    task = learnable(word_task(), model)
+    found = learn_mask(
+        model,
+        task.train,
+        "mlp.post_act",
+        config=quick(gate=gate, replacement="zero", size=Penalty(weight=0.3), steps=150),
+    )
+    assert sorted(found.scores.values.topk(3).indices.tolist()) == useful
+    assert 3 <= found.circuit.size <= 6
+    kept = found.scores.top(3)
+    assert evaluate(model, task.test, kept, Zero()).accuracy.value == 1
+
+
+@pytest.mark.parametrize("replacement", ["counterfactual", "resample", "zero", "mean", "scale"])
+@pytest.mark.parametrize("objective", ["kl", "task", "candidates", "logit_difference"])
+def test_every_replacement_and_objective_trains(case, replacement, objective):
+    model, task = case
+    means = means_over(model, task.reference, SPEC) if replacement == "mean" else None
+    config = quick(replacement=replacement, objective=objective, steps=2)
+    before = {name: p.clone() for name, p in model.hf.named_parameters()}
+    found = learn_mask(model, task.train, SPEC, means=means, config=config)
+    assert len(found.curve) == 2
+    assert all(torch.equal(before[name], p) for name, p in model.hf.named_parameters())
+
+
+def test_the_same_seed_gives_the_same_mask_and_another_seed_another(case):
+    model, task = case
+    first, again, other = (
+        learn_mask(model, task.train, SPEC, config=quick(seed=seed, steps=6)) for seed in (0, 0, 1)
+    )
+    assert torch.equal(first.scores.values, again.scores.values)
+    assert first.curve == again.curve
+    assert not torch.equal(first.scores.values, other.scores.values)
+
+
+@pytest.mark.parametrize("size", [Penalty(), Target(share=0.3, ramp=10)])
+def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(case, size, tmp_path):
+    model, task = case
+    config = quick(steps=20, size=size, weight_decay=0.01)
+    whole = learn_mask(model, task.train, SPEC, config=config)
+
+    def stop(done, total):
+        if done == 12:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "mask.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        learn_mask(model, task.train, SPEC, config=config, checkpoint=path, progress=stop)
+    steps = []
+    resumed = learn_mask(
+        model,
+        task.train,
+        SPEC,
+        config=config,
+        checkpoint=path,
+        progress=lambda done, total: steps.append(done),
+    )
+    assert steps[0] == 11
+    assert torch.equal(resumed.scores.values, whole.scores.values)
+    assert resumed.curve == whole.curve
+
+
+def test_a_target_is_reached(case):
+    model, task = case
+    config = quick(steps=200, size=Target(share=0.3, ramp=50), learning_rate=0.2)
+    found = learn_mask(model, task.train, SPEC, config=config)
+    assert abs(found.curve[-1]["share"] - 0.3) < 0.15
+
+
+def test_patience_ends_a_training_that_no_longer_gains(case):
+    model, task = case
+    config = quick(steps=200, learning_rate=0.0, gate=Linear(), patience=7)
+    found = learn_mask(model, task.train, SPEC, config=config)
+    assert len(found.curve) < 30
+
+
+def test_bad_input(case):
+    model, task = case
+    with pytest.raises(InterventionError, match="means"):
+        learn_mask(model, task.train, SPEC, config=quick(replacement="mean"))
+    with pytest.raises(CircuitError, match=r"no part 'attn\.z'"):
+        learn_mask(model, task.train, SPEC, config=quick(size=Penalty(weights={"attn.z": 1.0})))
+    with pytest.raises(CircuitError, match="target share"):
+        learn_mask(model, task.train, SPEC, config=quick(size=Target(share=2.0)))
+    where = {(g.layer, g.site) for g in Universe.of(model.shape, "mlp.post_act").groups}
+    width = model.shape.width(0, "mlp.post_act")
+    broken = Mean(values={w: torch.full((width,), float("nan")) for w in where}, reference="x")
+    with pytest.raises(TaskError, match="lower the learning rate"):
+        options = {"means": broken, "config": quick(replacement="mean")}
+        learn_mask(model, task.train, "mlp.post_act", **options)
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_presets_are_of_universes_that_exist(case, name):
+    model, _ = case
+    preset = PRESETS[name]
+    assert Universe.of(model.shape, preset.universe).size
+    preset.config.size.check(Universe.of(model.shape, preset.universe))
