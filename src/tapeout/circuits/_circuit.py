@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import CircuitError
 from ..models import Fingerprint, Granularity, Model, Site
+from ._fit import check_fit
 from ._universe import Universe
 
 
@@ -177,16 +178,7 @@ class Circuit:
         Raises:
             CircuitError: with the reason: another shape, or (without `transfer`) other weights.
         """
-        if reason := self.universe.shape.difference(model.shape):
-            raise CircuitError(f"this circuit does not fit {model.name}: {reason}")
-        found = self.fingerprint
-        if transfer or found is None or found.weights == model.fingerprint.weights:
-            return
-        raise CircuitError(
-            f"this circuit was found in {found.name} (weights {found.weights[:12]}), not in "
-            f"{model.name} (weights {model.fingerprint.weights[:12]}): the shapes agree, the "
-            "weights do not. Pass transfer=True if that is what you want to measure"
-        )
+        check_fit(self.universe.shape, self.fingerprint, model, transfer)
 
     def save(self, folder: str | Path) -> None:
         """Write `circuit_config.json` and `circuit.safetensors`.

@@ -8,10 +8,19 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from ..models import Family, Fused, Model, layers_of, sliced_class
+from ..models import (
+    Family,
+    Fused,
+    Linear,
+    Model,
+    layers_of,
+    named_gate_up,
+    named_qkv,
+    named_tensors,
+    sliced_class,
+)
 from ._cut import AttentionCut, LayerCut, MlpCut, Overwritten, select_heads
 from ._heads import HeadLayout, cheapest
-from ._linear import Linear, named_gate_up, named_qkv, named_tensors
 from ._pin import Pins
 
 

@@ -8,9 +8,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..interventions import Mean, Where, Zero
-from ..models import Model, Site
+from ..models import Linear, Model, Site, read_gate_up, read_linear, read_qkv
 from ._heads import HeadLayout
-from ._linear import Linear, read_gate_up, read_linear, read_qkv
 
 
 @dataclass

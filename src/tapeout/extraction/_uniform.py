@@ -11,11 +11,20 @@ from transformers import AutoModelForCausalLM
 from transformers.pytorch_utils import Conv1D
 
 from ..errors import InterventionError
-from ..models import Family, Model, in_features, layers_of, out_features
+from ..models import (
+    Family,
+    Linear,
+    Model,
+    in_features,
+    layers_of,
+    named_gate_up,
+    named_qkv,
+    named_tensors,
+    out_features,
+)
 from ._build import materialise
 from ._cut import AttentionCut, LayerCut, MlpCut, select_heads
 from ._heads import HeadLayout, padded, repeated
-from ._linear import Linear, named_gate_up, named_qkv, named_tensors
 
 
 def build_uniform(

@@ -2,5 +2,13 @@
 
 from ._attribution import Attribution, attribution
 from ._baselines import frequency, random
+from ._edge_attribution import EdgeAttribution, edge_attribution
 
-__all__ = ["Attribution", "attribution", "frequency", "random"]
+__all__ = [
+    "Attribution",
+    "EdgeAttribution",
+    "attribution",
+    "edge_attribution",
+    "frequency",
+    "random",
+]

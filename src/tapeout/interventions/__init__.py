@@ -1,5 +1,6 @@
 """Running a model with some of its nodes replaced."""
 
+from ._edges import Wiring, Writes, edges_of, restrict_edges, writes
 from ._engine import Gates, restrict
 from ._generate import greedy
 from ._partners import PartnerRun, Partners
@@ -30,11 +31,16 @@ __all__ = [
     "Resample",
     "Scale",
     "Where",
+    "Wiring",
+    "Writes",
     "Zero",
     "circuit_replacement",
+    "edges_of",
     "greedy",
     "means_over",
     "record",
     "replacement_of",
     "restrict",
+    "restrict_edges",
+    "writes",
 ]

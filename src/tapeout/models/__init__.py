@@ -3,6 +3,15 @@
 from ._aliases import ALIASES, alias_folder, cache_folder
 from ._anatomy import head_dim_of, in_features, layers_of, out_features
 from ._family import Block, Family, Fused
+from ._linear import (
+    Linear,
+    named_gate_up,
+    named_qkv,
+    named_tensors,
+    read_gate_up,
+    read_linear,
+    read_qkv,
+)
 from ._load import load
 from ._model import Fingerprint, Model
 from ._prefix import Prefix
@@ -25,6 +34,7 @@ __all__ = [
     "Fingerprint",
     "Fused",
     "Granularity",
+    "Linear",
     "Model",
     "ModelShape",
     "Prefix",
@@ -41,8 +51,14 @@ __all__ = [
     "in_features",
     "layers_of",
     "load",
+    "named_gate_up",
+    "named_qkv",
+    "named_tensors",
     "out_features",
     "quiet",
+    "read_gate_up",
+    "read_linear",
+    "read_qkv",
     "seen_tokens",
     "sliced_class",
 ]

@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from ..models import Family, Fused, Tap
+from ._family import Family, Fused
+from ._taps import Tap
 
 
 @dataclass
