@@ -34,7 +34,9 @@ def test_runs_once_and_then_reuses(source, tmp_path):
     first = results(out)
     assert list(first) == ["schema_version", "recipe", "stages"]
     for name, stage in first["stages"].items():
-        assert list(stage) == ["kind", "key", "seconds", "metrics"]
+        assert list(stage)[:4] == ["kind", "key", "seconds", "metrics"]
+        assert set(stage["inputs"].values()) <= set(first["stages"])
+        assert stage["machine"]["threads"] >= 1
         assert stage["kind"] == source["stages"][name]["kind"]
         assert (out / "stages" / name).is_dir()
     assert not any(item.reused for item in finished.values())
@@ -54,6 +56,29 @@ def test_what_lies_on_disk_is_what_was_measured(source, tmp_path):
     small = load(out / "stages" / "small")
     count = sum(p.numel() for p in small.hf.parameters())
     assert count == stages["small"]["metrics"]["parameters"]["extracted"]
+
+
+def test_a_learned_mask_is_a_stage_like_others(source, tmp_path):
+    stages = source["stages"]
+    for name in ("scores", "frontier", "small"):
+        del stages[name]
+    universe = "mlp.post_act,attn.z:head"
+    mask = {"kind": "mask", "universe": universe, "steps": 5, "batch_size": 4, "weight": 0.1}
+    circuit = {"kind": "select", "positive": True, "replacement": "counterfactual"}
+    tail = {"mask": mask, "circuit": circuit, "proof": stages["proof"]}
+    source["stages"] = {name: stages[name] for name in ("model", "task", "means")} | tail
+    run_recipe(parse_recipe(source), tmp_path)
+    found = results(tmp_path)["stages"]
+    assert found["mask"]["metrics"]["steps"] == 5
+    assert found["circuit"]["metrics"]["size"] == found["mask"]["metrics"]["size"]
+    assert found["proof"]["metrics"]["replacement"] == "counterfactual"
+    for wrong, message in (
+        ({"preset": "node-prunin"}, "did you mean 'node-pruning'"),
+        ({"target": 0.5}, "not both"),
+    ):
+        source["stages"]["mask"] = mask | wrong
+        with pytest.raises(TapeoutError, match=message):
+            run_recipe(parse_recipe(source), tmp_path)
 
 
 def test_runs_side_by_side_share_stages(source, tmp_path):

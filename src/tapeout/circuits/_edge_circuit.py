@@ -100,6 +100,10 @@ class EdgeScores:
         if not torch.isfinite(self.values).all():
             raise CircuitError("scores hold NaN or infinite values: check the model and the task")
 
+    def positive(self) -> EdgeCircuit:
+        """The circuit of the edges with a score above 0: those that a learned mask keeps."""
+        return EdgeCircuit(self.universe, self.values > 0, self.fingerprint, self.origin)
+
     def top(
         self, k: int | None = None, *, share: float | None = None, absolute: bool = False
     ) -> EdgeCircuit:

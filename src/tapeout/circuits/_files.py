@@ -31,11 +31,11 @@ def save_circuit(circuit: Circuit, folder: Path) -> None:
     }
     tensors = {"kept": circuit.kept}
     tensors |= {f"mean.{layer}.{site}": value for (layer, site), value in circuit.means.items()}
-    _write(folder, "circuit", config, tensors)
+    write_folder(folder, "circuit", config, tensors)
 
 
 def load_circuit(folder: Path) -> Circuit:
-    config, tensors = _read(folder, "circuit")
+    config, tensors = read_folder(folder, "circuit")
     means: dict[tuple[int, Site], Tensor] = {}
     for name, value in tensors.items():
         if name.startswith("mean."):
@@ -45,11 +45,11 @@ def load_circuit(folder: Path) -> Circuit:
 
 
 def save_scores(scores: Scores, folder: Path) -> None:
-    _write(folder, "scores", _common(scores), {"values": scores.values})
+    write_folder(folder, "scores", _common(scores), {"values": scores.values})
 
 
 def load_scores(folder: Path) -> Scores:
-    config, tensors = _read(folder, "scores")
+    config, tensors = read_folder(folder, "scores")
     return Scores(**_restored(folder, config), values=tensors["values"])
 
 
@@ -75,7 +75,9 @@ def _restored(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
         raise CircuitError(f"{folder}: the config lacks {error}") from error
 
 
-def _write(folder: Path, kind: str, config: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+def write_folder(
+    folder: Path, kind: str, config: dict[str, Any], tensors: dict[str, Tensor]
+) -> None:
     """Both files appear whole or not at all; the config is last, so it vouches for the tensors."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     try:
@@ -90,7 +92,12 @@ def _write(folder: Path, kind: str, config: dict[str, Any], tensors: dict[str, T
         raise CircuitError(f"cannot write the {kind} to {folder}: {error}") from error
 
 
-def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_folder(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What `write_folder` wrote.
+
+    Raises:
+        CircuitError: there is nothing, it is damaged, or of a newer schema.
+    """
     path = folder / f"{kind}_config.json"
     if not path.is_file():
         raise CircuitError(f"there is no {kind} in {folder}: it has no {path.name}")
@@ -105,7 +112,7 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"the {kind} in {folder} has schema version {version}; this Tapeout reads "
             f"{SCHEMA_VERSION}: update Tapeout"
         )
-    needed = {"circuit": ("kept", torch.bool), "scores": ("values", torch.float32)}[kind]
+    needed = ("kept", torch.bool) if kind.endswith("circuit") else ("values", torch.float32)
     if needed[0] not in tensors or tensors[needed[0]].dtype != needed[1]:
         raise CircuitError(f"the {kind} in {folder} is damaged: no {needed[1]} named {needed[0]}")
     return config, tensors

@@ -10,6 +10,7 @@ _KNOWN = {
     "task",
     "means",
     "find",
+    "mask",
     "frontier",
     "select",
     "circuit",
@@ -80,7 +81,7 @@ def method_section(results: Results, again: bool) -> Html:
     """
     if not results.stages:
         return Html()
-    methods = [_method(stage) for stage in results.of_kind("find")]
+    methods = [_method(stage) for kind in ("find", "mask") for stage in results.of_kind(kind)]
     means = [
         facts(
             [

@@ -11,6 +11,7 @@ from ._measures import MEASURES
 from ._results import Results, Stage
 from ._strips import layer_bars, whisker
 from ._text import (
+    accuracy_words,
     mebibytes,
     part_words,
     percent,
@@ -22,7 +23,7 @@ from ._views import Frontier, Measured, Sizes, Speed
 
 
 def frontier_section(results: Results) -> Html:
-    """Exact accuracy over circuit size."""
+    """Accuracy over circuit size."""
     if not results.frontiers:
         return Html()
     series = [(stage.name, found) for stage, found in results.frontiers]
@@ -31,7 +32,7 @@ def frontier_section(results: Results) -> Html:
         for _, found in results.frontiers
     }
     caption = join(
-        "Exact accuracy of the top-scored circuits of rising size (",
+        "Accuracy of the top-scored circuits of rising size (",
         name("; ".join(sorted(measured))),
         "); whiskers are 95% Wilson intervals. The size to select is the smallest that keeps the "
         "target and from which every larger one does.",
@@ -86,7 +87,7 @@ def evidence_section(results: Results) -> Html:
     head = [
         "Model",
         tag("span", "0 to 100%", class_="beside-dots"),
-        "Exact",
+        "Accuracy",
         "95% interval",
         "Right",
     ]
@@ -95,9 +96,9 @@ def evidence_section(results: Results) -> Html:
         for stage, found in results.proofs
     ]
     caption = join(
-        "Exact accuracy: greedy decoding writes the right answer, all of it. Intervals are 95% "
-        "Wilson. Random circuits keep as many nodes in every layer; theirs is the mean over seeds "
-        "and the range.",
+        "When an answer counts as right is named with each circuit and defined under Task and "
+        "model. Intervals are 95% Wilson. Random circuits keep as many nodes in every layer; "
+        "theirs is the mean over seeds and the range.",
         tag("span", " The vertical line is the full model.", class_="beside-dots"),
     )
     main = table(caption, head, groups, label="Evidence", words=(0, 1))
@@ -111,6 +112,8 @@ def _proof_title(stage: Stage, found: Evidence) -> Html:
         ": ",
         name(setting.split),
         f", n = {found.n:,}, ",
+        name(accuracy_words(setting.criterion)),
+        ", ",
         name(setting.words),
         f"; circuit of {found.sizes.size:,} nodes, ",
         name(circuit_words(found.sizes)),

@@ -85,11 +85,11 @@ def write_results(recipe: Recipe, out: Path, finished: Mapping[str, Finished]) -
         name: {
             "kind": item.planned.stage.kind,
             "key": item.planned.key,
+            "seconds": item.seconds,
+            "metrics": item.metrics,
             "settings": item.planned.stage.settings(),
             "inputs": {f: i.name for f, i in item.planned.inputs.items() if i},
             "machine": item.machine,
-            "seconds": item.seconds,
-            "metrics": item.metrics,
         }
         for name, item in finished.items()
     }

@@ -99,7 +99,8 @@ def make_batches(
     """Batches of at most `size` examples, by answer length and then by prompt length.
 
     Sorting keeps padding rare, and a batch that is at least half full ends where prompts get
-    longer; the order within a length is that of the split.
+    longer; within a length rows that share as many columns with their partners stand together,
+    otherwise in the split's order.
 
     Raises:
         TaskError: partners are asked for and an example has none.
@@ -109,9 +110,17 @@ def make_batches(
     for row, item in enumerate(encoded):
         by_answer[len(item.answers[0])].append(row)
     for rows in by_answer.values():
-        rows.sort(key=lambda row: len(encoded[row].prompt))
+        rows.sort(key=lambda row: (len(encoded[row].prompt), _alike(encoded[row], partners, row)))
         for chosen in _chunks(rows, [len(encoded[row].prompt) for row in rows], size):
             yield _make(encoded, examples, chosen, partners, pad_id)
+
+
+def _alike(item: Encoded, partners: list[list[int]] | None, row: int) -> int:
+    """How many tokens a prompt starts with that its partner starts with too."""
+    if partners is None:
+        return 0
+    pairs = enumerate(zip(item.prompt, partners[row], strict=False))
+    return next((place for place, (own, other) in pairs if own != other), len(item.prompt))
 
 
 def _chunks(rows: list[int], lengths: list[int], size: int) -> Iterator[list[int]]:

@@ -7,21 +7,21 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..circuits import Circuit
+from ..circuits import Circuit, EdgeCircuit
 from ..errors import TaskError
 from ..extraction import slice_model
 from ..interventions import (
+    Counterfactual,
     Mean,
     Partners,
     Replacement,
     Resample,
     Zero,
-    greedy,
-    restrict,
 )
 from ..models import Model, Sliced
-from ..tasks import EXACT, Batch, Metric, Partner, Split, written_right
+from ..tasks import EXACT, Metric, Partner, Split
 from ._intervals import Average, Share
+from ._run import EdgeRun, Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Outcome:
 def evaluate(
     model: Model,
     split: Split,
-    circuit: Circuit | None = None,
+    circuit: Circuit | EdgeCircuit | None = None,
     replacement: Replacement | None = None,
     *,
     metrics: Sequence[Metric] = (),
@@ -68,7 +68,7 @@ def evaluate(
         model: the model.
         split: the examples.
         circuit: run this alone; None runs the full model.
-        replacement: what nodes outside it are given; zero by default.
+        replacement: what nodes (or edges) outside it are given; zero by default.
         metrics: measured beside correctness.
         kl: measure KL from the full model, which then runs too.
         batch_size: examples per forward.
@@ -81,7 +81,7 @@ def evaluate(
 
     Raises:
         TaskError: a counterfactual is needed and an example has none; metrics or KL are asked of
-            generated text.
+            generated text; or edges are run in another way than under counterfactuals.
     """
     replacement = replacement or Zero()
     if generate and (metrics or kl):
@@ -91,13 +91,19 @@ def evaluate(
             f"{split.name} counts as right what {split.criterion.name} says, which takes logits, "
             "not generated text: use teacher forcing"
         )
-    run = _Run(model, circuit, replacement, transfer)
     if circuit is not None:
+        circuit.check(model, transfer=transfer)
+    if isinstance(circuit, EdgeCircuit):
+        if generate or type(replacement) is not Counterfactual:
+            raise TaskError("edges are evaluated teacher-forced and under counterfactuals only")
+        run: Run = EdgeRun(model, circuit, replacement, transfer)
+    else:
+        run = Run(model, circuit, replacement, transfer)
+    if isinstance(circuit, Circuit):
         if not generate:
             run.partners = partners or Partners.of(model, circuit.universe, replacement)
-        circuit.check(model, transfer=transfer)
         if cuttable(model, replacement) if sliced is None else sliced:
-            run = _Run(cut_for(model, circuit, replacement, split), None, replacement, transfer)
+            run = Run(cut_for(model, circuit, replacement, split), None, replacement, transfer)
     n = len(split)
     right = torch.zeros(n, dtype=torch.bool)
     values = {metric.name: torch.zeros(n) for metric in metrics}
@@ -143,40 +149,6 @@ def prefix_only(replacement: Replacement) -> bool:
     """
     positions = replacement.positions
     return isinstance(positions, str) and positions in ("all", "all_but_first")
-
-
-class _Run:
-    """A model, or a circuit in it, from batches to logits and answers."""
-
-    def __init__(
-        self, model: Model, circuit: Circuit | None, replacement: Replacement, transfer: bool
-    ) -> None:
-        self.model, self.circuit = model, circuit
-        self.replacement, self.transfer = replacement, transfer
-        self.partners: Partners | None = None
-
-    def logits(self, batch: Batch) -> Float[Tensor, "rows length vocab"]:
-        if self.circuit is None:
-            return self.model.logits(batch.tokens, keep=batch.answer_length)
-        fill, after = self.replacement, None
-        if self.partners is not None:
-            partner = self.partners.run(batch)
-            fill, after = partner.replacement, partner.prefix
-        with restrict(self.model, self.circuit, fill, transfer=self.transfer):
-            return self.model.logits(batch.tokens, keep=batch.answer_length, after=after)
-
-    def generated(self, batch: Batch) -> Bool[Tensor, " rows"]:
-        """Whether the decoded answer is right, all of it."""
-        if self.circuit is None:
-            written = greedy(self.model, batch.prompts, batch.answer_length)
-        else:
-            prompts, forced = batch.prompts, None
-            if batch.partners is not None:
-                prompts = batch.lockstep_prompts
-                forced = batch.partners.ids[:, prompts.ids.shape[1] :]
-            with restrict(self.model, self.circuit, self.replacement, transfer=self.transfer):
-                written = greedy(self.model, prompts, batch.answer_length, forced=forced)
-        return written_right(written, batch)
 
 
 def _kl(full: Tensor, other: Tensor) -> Float[Tensor, " rows"]:

@@ -1,11 +1,11 @@
 """Faithfulness, CPR and CMD, as the Mechanistic Interpretability Benchmark (MIB) defines them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from ..circuits import Circuit, Scores
+from ..circuits import Circuit, EdgeCircuit, EdgeScores, Scores
 from ..errors import TaskError
 from ..interventions import Mean, Partners, Replacement, replacement_of
 from ..models import Model
@@ -21,7 +21,8 @@ class Faithfulness:
 
     faithfulness(C) = (m(C) - m(empty)) / (m(full) - m(empty)); CPR is the area under that curve
     and CMD the area between it and 1, by the trapezoid rule over the shares on a linear axis (MIB,
-    Mueller et al. 2025, section 3.2). MIB counts edges; here the shares are of nodes.
+    Mueller et al. 2025, section 3.2). MIB counts edges; for scores of nodes the shares
+    are of nodes.
 
     Attributes:
         absolute: nodes were ranked by the score's absolute value, which changes CMD.
@@ -56,7 +57,7 @@ class Faithfulness:
 
 def faithfulness(
     model: Model,
-    scores: Scores,
+    scores: Scores | EdgeScores,
     split: Split,
     metric: Metric,
     replacement: str | Replacement = "counterfactual",
@@ -69,7 +70,7 @@ def faithfulness(
 
     Args:
         model: the model.
-        scores: what ranks the nodes.
+        scores: what ranks the nodes, or edges.
         split: the examples.
         metric: what is kept, as a rule the logit difference.
         replacement: what nodes outside are given; MIB uses counterfactuals.
@@ -81,18 +82,17 @@ def faithfulness(
         TaskError: the full and the empty model score the same, so there is nothing to keep.
     """
     fill = replacement_of(replacement)
-    partners = Partners.of(model, scores.universe, fill)
-    if absolute:
-        ranked = Scores(scores.universe, scores.values.abs(), scores.fingerprint, scores.origin)
-    else:
-        ranked = scores
+    partners = None
+    if isinstance(scores, Scores):
+        partners = Partners.of(model, scores.universe, fill)
+    ranked = replace(scores, values=scores.values.abs()) if absolute else scores
 
-    def mean_of(circuit: Circuit | None) -> float:
+    def mean_of(circuit: Circuit | EdgeCircuit | None) -> float:
         options = {"metrics": [metric], "batch_size": batch_size, "partners": partners}
         outcome = evaluate(model, split, circuit, fill, **options)
         return float(outcome.metrics[metric.name].mean())
 
-    full, empty = mean_of(None), mean_of(Circuit.empty(scores.universe))
+    full, empty = mean_of(None), mean_of(ranked.top(0))
     if full == empty:
         raise TaskError(
             f"{metric.name} on {split.name} is {full:.3g} with and without the whole universe: "

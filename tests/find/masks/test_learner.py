@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -11,9 +13,10 @@ from tapeout.find.masks import (
     MaskConfig,
     Penalty,
     Target,
+    learn_edges,
     learn_mask,
 )
-from tapeout.interventions import Mean, Zero, means_over
+from tapeout.interventions import Counterfactual, Mean, Zero, means_over
 from tapeout.verify import evaluate
 
 from ...tiny import Sizes
@@ -147,4 +150,22 @@ def test_presets_are_of_universes_that_exist(case, name):
     model, _ = case
     preset = PRESETS[name]
     assert Universe.of(model.shape, preset.universe).size
-    preset.config.size.check(Universe.of(model.shape, preset.universe))
+    known = [f"{site}:{kind}" for site, kind in Universe.of(model.shape, preset.universe).parts]
+    preset.config.size.check({part: [] for part in known})
+
+
+def test_edges_are_learned_by_the_same_loop(case, tmp_path):
+    model, task = case
+    config = quick(steps=150, size=Penalty(weight=0.5), learning_rate=0.2)
+    path = tmp_path / "edges.safetensors"
+    found = learn_edges(model, task.train, config=config, checkpoint=path)
+    assert 0 < found.circuit.size < found.scores.universe.size
+    kept = evaluate(model, task.train, found.circuit, Counterfactual(), kl=True).kl.mean()
+    k = int(found.circuit.kept.sum())
+    draw = torch.rand(found.scores.universe.size, generator=torch.Generator().manual_seed(0))
+    chance = replace(found.scores, values=draw).top(k)
+    assert kept < evaluate(model, task.train, chance, Counterfactual(), kl=True).kl.mean() / 2
+    again = learn_edges(model, task.train, config=config, checkpoint=path)
+    assert torch.equal(again.scores.values, found.scores.values)
+    with pytest.raises(TaskError, match="counterfactual"):
+        learn_edges(model, task.train, config=quick(replacement="zero"))

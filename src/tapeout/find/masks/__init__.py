@@ -2,7 +2,7 @@
 
 from ._config import MaskConfig
 from ._gates import GATES, Gate, HardConcrete, Heaviside, Linear
-from ._learner import LearnedMask, learn_mask
+from ._learner import LearnedEdges, LearnedMask, learn_edges, learn_mask
 from ._presets import PRESETS, Preset
 from ._sizes import Penalty, SizeControl, Target
 
@@ -12,6 +12,7 @@ __all__ = [
     "Gate",
     "HardConcrete",
     "Heaviside",
+    "LearnedEdges",
     "LearnedMask",
     "Linear",
     "MaskConfig",
@@ -19,5 +20,6 @@ __all__ = [
     "Preset",
     "SizeControl",
     "Target",
+    "learn_edges",
     "learn_mask",
 ]

@@ -7,27 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from ...circuits import Circuit, Scores, Universe
+from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores, Universe
 from ...errors import TaskError
-from ...interventions import (
-    Mean,
-    Partners,
-    Replacement,
-    Resample,
-    Scale,
-    replacement_of,
-    restrict,
-)
+from ...interventions import Mean, Scale, edges_of, replacement_of
 from ...models import Model
-from ...tasks import Batch, Partner, Split
+from ...tasks import Batch, Split
 from ._checkpoint import load_state, save_state
 from ._config import MaskConfig
 from ._objectives import OBJECTIVES
+from ._subjects import Edges, Nodes, Subject
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class LearnedEdges:
+    """What training a mask of edges gives; see `LearnedMask`."""
+
+    scores: EdgeScores
+    circuit: EdgeCircuit
+    curve: list[dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -75,45 +76,79 @@ def learn_mask(
     """
     config = config or MaskConfig(**options)
     nodes = Universe.of(model.shape, universe)
-    config.size.check(nodes)
     fill = Scale(factor=config.factor) if config.replacement == "scale" else None
     if fill is None:
         named = config.replacement == "mean" and means is not None
         fill = means if named else replacement_of(config.replacement)
     assert fill is not None
-    learner = Learner(model, split, nodes, fill, config)
+    learner = _trained(Nodes(model, nodes, fill), split, config, checkpoint, progress)
+    scores = learner.result()
+    assert isinstance(scores, Scores)
+    return LearnedMask(scores, scores.positive(), learner.curve)
+
+
+def learn_edges(
+    model: Model,
+    split: Split,
+    *,
+    config: MaskConfig | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> LearnedEdges:
+    """Learn which edges a task needs, as Edge Pruning does (Bhaskar et al. 2024).
+
+    Args:
+        model: the model; it is not changed.
+        split: the examples, as a rule `task.train`; each needs a counterfactual.
+        config: how; or its fields as keyword arguments. The replacement is the counterfactual.
+        checkpoint: a file to go on from and to save to, as the training goes.
+        progress: called with the steps done and all of them.
+
+    Raises:
+        TaskError: the examples lack what the objective needs or a counterfactual, or the loss is
+            no longer finite.
+        CircuitError: the family has no edges of heads.
+    """
+    config = config or MaskConfig(**options)
+    if config.replacement != "counterfactual":
+        raise TaskError("edges are learned under counterfactual replacement only")
+    subject = Edges(model, edges_of(model))
+    learner = _trained(subject, split, config, checkpoint, progress)
+    scores = learner.result()
+    assert isinstance(scores, EdgeScores)
+    return LearnedEdges(scores, scores.positive(), learner.curve)
+
+
+def _trained(
+    subject: Subject,
+    split: Split,
+    config: MaskConfig,
+    checkpoint: Path | None,
+    progress: Progress | None,
+) -> "Learner":
+    learner = Learner(subject, split, config)
     if checkpoint is not None:
         learner.resume(checkpoint)
-    with model.frozen():
+    with subject.model.frozen():
         while learner.step < config.steps and not learner.settled:
             learner.update()
             if checkpoint is not None and learner.step % config.save_every == 0:
                 learner.save(checkpoint)
             if progress is not None:
                 progress(learner.step, config.steps)
-    return learner.result()
+    return learner
 
 
 class Learner:
     """A mask in training."""
 
-    def __init__(
-        self,
-        model: Model,
-        split: Split,
-        universe: Universe,
-        replacement: Replacement,
-        config: MaskConfig,
-    ) -> None:
-        self.model, self.split, self.universe, self.config = model, split, universe, config
-        self.replacement = replacement
-        self.partners = Partners.of(model, universe, replacement)
-        partner: Partner | None = None
-        if self.partners is not None:
-            partner = "resample" if isinstance(replacement, Resample) else "counterfactual"
-        self.batches = list(split.batches(config.batch_size, partner=partner))
+    def __init__(self, subject: Subject, split: Split, config: MaskConfig) -> None:
+        config.size.check(subject.parts)
+        self.subject, self.split, self.config = subject, split, config
+        self.batches = subject.batches(split, config.batch_size)
         self.noise = torch.Generator().manual_seed(config.seed)
-        self.parameters = config.gate.start(universe.size, self.noise).requires_grad_()
+        self.parameters = config.gate.start(subject.size, self.noise).requires_grad_()
         self.multipliers = config.size.multipliers().requires_grad_()
         groups = [{"params": [self.parameters], "lr": config.learning_rate}]
         if len(self.multipliers):
@@ -147,9 +182,9 @@ class Learner:
         with torch.enable_grad():
             gates = config.gate.sample(self.parameters, self.noise)
             sizes = config.gate.size(self.parameters)
-            logits = self._logits(batch, gates)
+            logits = self.subject.logits(batch, gates)
             kept = OBJECTIVES[config.objective](logits, batch, target).mean()
-            loss = kept + config.size.loss(sizes, self.universe, self.step, self.multipliers)
+            loss = kept + config.size.loss(sizes, self.subject.parts, self.step, self.multipliers)
         if not math.isfinite(loss.item()):
             raise TaskError(
                 f"the loss is {loss.item()} at step {self.step}: lower the learning rate, or check "
@@ -165,8 +200,8 @@ class Learner:
         self.curve.append({"loss": loss.item(), "objective": kept.item(), "share": share})
         self.step += 1
 
-    def result(self) -> LearnedMask:
-        """The mask as it is now."""
+    def result(self) -> Scores | EdgeScores:
+        """The mask as it is now: parameters less what opens a gate by half."""
         config = self.config
         origin = {
             "method": "mask",
@@ -176,8 +211,7 @@ class Learner:
             "steps": self.step,
         }
         values = self.parameters.detach().float().cpu() - config.gate.threshold
-        scores = Scores(self.universe, values, self.model.fingerprint, origin)
-        return LearnedMask(scores, scores.positive(), self.curve)
+        return self.subject.scores(values, origin)
 
     def save(self, path: Path) -> None:
         """Write all that training needs to go on."""
@@ -203,19 +237,9 @@ class Learner:
         """The full model's log probabilities at the answer; run once."""
         if place not in self.full:
             with torch.no_grad():
-                logits = self.model.logits(batch.tokens, keep=batch.answer_length)
+                logits = self.subject.model.logits(batch.tokens, keep=batch.answer_length)
             self.full[place] = logits.float().log_softmax(-1)
         return self.full[place]
-
-    def _logits(
-        self, batch: Batch, gates: Float[Tensor, " nodes"]
-    ) -> Float[Tensor, "rows length vocab"]:
-        fill, after = self.replacement, None
-        if self.partners is not None:
-            partner = self.partners.run(batch)
-            fill, after = partner.replacement, partner.prefix
-        with restrict(self.model, self.universe.expand(gates), fill):
-            return self.model.logits(batch.tokens, keep=batch.answer_length, after=after)
 
 
 def _named(part: Any) -> dict[str, Any]:

@@ -12,16 +12,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...circuits import Universe
 from ...errors import CircuitError, nearest
 
+Parts = Mapping[str, list[slice]]
+"""Part, such as `attn.z:head`, -> the nodes of it."""
 
-def part_means(sizes: Tensor, universe: Universe) -> dict[str, Float[Tensor, ""]]:
-    """The mean openness of each part, such as `attn.z:head`, whatever its number of nodes."""
-    parts: dict[str, list[Tensor]] = {}
-    for group in universe.groups:
-        parts.setdefault(f"{group.site}:{group.granularity}", []).append(sizes[group.nodes])
-    return {part: torch.cat(pieces).mean() for part, pieces in parts.items()}
+
+def part_means(sizes: Tensor, parts: Parts) -> dict[str, Float[Tensor, ""]]:
+    """The mean openness of each part, whatever its number of nodes."""
+    return {
+        part: torch.cat([sizes[nodes] for nodes in slices]).mean() for part, slices in parts.items()
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,24 +44,23 @@ class Penalty:
     def rate(self) -> float:
         return 0.0
 
-    def check(self, universe: Universe) -> None:
+    def check(self, parts: Parts) -> None:
         """Refuse weights of parts that are not in play.
 
         Raises:
             CircuitError: one is not.
         """
-        known = [f"{site}:{granularity}" for site, granularity in universe.parts]
         for part in self.weights:
-            if part not in known:
-                raise CircuitError(f"the universe has no part {part!r}: {nearest(part, known)}")
+            if part not in parts:
+                raise CircuitError(f"the universe has no part {part!r}: {nearest(part, parts)}")
 
     def multipliers(self) -> Float[Tensor, " any"]:
         return torch.zeros(0)
 
     def loss(
-        self, sizes: Tensor, universe: Universe, step: int, multipliers: Tensor
+        self, sizes: Tensor, parts: Parts, step: int, multipliers: Tensor
     ) -> Float[Tensor, ""]:
-        means = part_means(sizes, universe)
+        means = part_means(sizes, parts)
         weighted = [self.weights.get(part, self.weight) * mean for part, mean in means.items()]
         return torch.stack(weighted).sum() * min((step + 1) / max(self.ramp, 1), 1.0)
 
@@ -80,7 +80,7 @@ class Target:
     ramp: int = 0
     rate: float = 0.8
 
-    def check(self, universe: Universe) -> None:
+    def check(self, parts: Parts) -> None:
         """Refuse a share that is none.
 
         Raises:
@@ -93,7 +93,7 @@ class Target:
         return torch.zeros(2)
 
     def loss(
-        self, sizes: Tensor, universe: Universe, step: int, multipliers: Tensor
+        self, sizes: Tensor, parts: Parts, step: int, multipliers: Tensor
     ) -> Float[Tensor, ""]:
         part = min((step + 1) / max(self.ramp, 1), 1.0)
         over = sizes.mean() - (1 - part * (1 - self.share))
