@@ -138,8 +138,9 @@ def test_a_damaged_record_is_told(source, tmp_path):
 
 
 SLOW = """
-import json, sys, time
+import json, signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 from tapeout.runs import _run, parse_recipe, run_recipe
 _run.INTERVAL = 0
 source, out, stop_after = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3])

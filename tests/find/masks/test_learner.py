@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tapeout.circuits import Universe
-from tapeout.errors import CircuitError, InterventionError, TaskError
+from tapeout.errors import CircuitError, InterventionError, RunError, TaskError
 from tapeout.find.masks import (
     PRESETS,
     HardConcrete,
@@ -113,6 +113,18 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(case, size, 
     assert steps[0] == 11
     assert torch.equal(resumed.scores.values, whole.scores.values)
     assert resumed.curve == whole.curve
+
+
+def test_a_checkpoint_that_is_torn_or_of_another_training(case, tmp_path):
+    model, task = case
+    path = tmp_path / "mask.safetensors"
+    options = {"config": quick(steps=5), "checkpoint": path}
+    learn_mask(model, task.train, SPEC, **options)
+    with pytest.raises(RunError, match="of another training"):
+        learn_mask(model, task.train, "mlp.post_act", **options)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(RunError, match="damaged"):
+        learn_mask(model, task.train, SPEC, **options)
 
 
 def test_a_target_is_reached(case):

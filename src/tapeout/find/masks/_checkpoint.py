@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from ...errors import RunError
 
 if TYPE_CHECKING:
     from ._learner import Learner
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+OWN = ("parameters", "multipliers")
 
 
 def save_state(path: Path, learner: "Learner") -> None:
@@ -31,10 +34,20 @@ def save_state(path: Path, learner: "Learner") -> None:
 
 
 def load_state(path: Path, learner: "Learner") -> None:
-    """Put a learner where `save_state` left it."""
-    with safe_open(path, framework="pt") as file:
-        plain = json.loads(file.metadata()["training"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    """Put a learner where `save_state` left it.
+
+    Raises:
+        RunError: the file is damaged, or of another training.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            plain = json.loads(file.metadata()["training"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        fits = all(tensors[own].shape == getattr(learner, own).shape for own in OWN)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"the checkpoint {path} is damaged: {error}. Delete it") from error
+    if not fits:
+        raise RunError(f"the checkpoint {path} is of another training: use another file")
     learner.step, learner.curve = plain["step"], plain["curve"]
     with torch.no_grad():
         learner.parameters.copy_(tensors["parameters"])

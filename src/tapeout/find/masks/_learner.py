@@ -73,6 +73,7 @@ def learn_mask(
             longer finite.
         CircuitError: the universe does not exist in this model.
         InterventionError: mean replacement without means.
+        RunError: the checkpoint is damaged, or of another training.
     """
     config = config or MaskConfig(**options)
     nodes = Universe.of(model.shape, universe)
