@@ -194,8 +194,8 @@ def _speed_table(stage: Stage, speed: Speed) -> Html:
     ]
     caption = join(
         name(stage.name),
-        f": {speed.rows:,} prompts of {speed.length:,} tokens as one batch, each model in a ",
-        "process of its own; × is the ratio to the full model.",
+        f": {speed.rows:,} prompts of {speed.length:,} tokens as one batch, the extracted model ",
+        "in a process of its own; × is the ratio to the full model.",
     )
     head = ["Measure"]
     for model in speed.models:

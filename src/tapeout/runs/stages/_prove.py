@@ -115,7 +115,7 @@ class Extract(Stage):
 
 @dataclass(frozen=True, kw_only=True)
 class Measure(Stage):
-    """Full, masked and extracted model side by side, each in a process of its own.
+    """Full, masked and extracted model side by side, the extracted one in its own process.
 
     Attributes:
         rows: test prompts to run as one batch.
