@@ -1,9 +1,12 @@
 """Small models whose circuit is known because they were trained that way.
 
 Two branches share an embedding and an unembedding: half of the heads and MLP channels each. On a
-branch's own task the other branch is switched on and off at random, half of the time each, so the
-task needs its own branch and nothing of the other. Task `max` writes the larger of two numbers,
-task `min` the smaller; both prompts look alike but for their first word.
+branch's own task every node of the other branch is switched off at random, so that the task cannot
+rely on any of them; with its own branch off, the model has to say nothing. That a branch's node may
+be used does not make it needed: some of a branch stay idle, which bounds what a method can score.
+
+Task `max` writes the larger of two numbers, task `min` the smaller; both prompts look alike but for
+one word.
 """
 
 import itertools
@@ -34,7 +37,7 @@ def tokenizer():
 
 def config(family: str):
     if family == "gpt2":
-        sizes = {"n_embd": 64, "n_head": 4, "n_inner": 32, "n_layer": 2, "n_positions": 8}
+        sizes = {"n_embd": 64, "n_head": 4, "n_inner": 16, "n_layer": 2, "n_positions": 8}
         dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
         ends = {"bos_token_id": None, "eos_token_id": None}
         return transformers.GPT2Config(vocab_size=len(WORDS) + 1, **sizes, **dropout, **ends)
@@ -44,7 +47,7 @@ def config(family: str):
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=4,
-        intermediate_size=32,
+        intermediate_size=16,
         max_position_embeddings=8,
         bos_token_id=None,
         eos_token_id=None,
@@ -66,7 +69,7 @@ def branch(model: Model, kind: str) -> torch.Tensor:
     return own
 
 
-def planted(family: str, seed: int, steps: int = 1500) -> tuple[Model, float]:
+def planted(family: str, seed: int, steps: int = 2500) -> tuple[Model, float]:
     """A trained model, and the share of all prompts that it answers right."""
     torch.manual_seed(seed)
     hf = transformers.AutoModelForCausalLM.from_config(config(family))
@@ -79,11 +82,12 @@ def planted(family: str, seed: int, steps: int = 1500) -> tuple[Model, float]:
         kind = ("max", "min")[step % 2]
         pairs = [(rng.randrange(NUMBERS), rng.randrange(NUMBERS)) for _ in range(64)]
         ids, targets = encoded(model, kind, pairs)
-        alone = rng.random() < 0.5
-        gates = branch(model, kind) if alone else torch.ones(universe.size, dtype=torch.bool)
-        with restrict(model, universe.expand(gates)):
+        own, others = branch(model, kind), torch.rand(universe.size) < rng.random()
+        with restrict(model, universe.expand(own | others)):
             logits = model.logits(Tokens(ids), keep=1)[:, 0]
-        loss = torch.nn.functional.cross_entropy(logits, targets)
+        with restrict(model, universe.expand(~own & others)):
+            idle = model.logits(Tokens(ids), keep=1)[:, 0].log_softmax(-1)
+        loss = torch.nn.functional.cross_entropy(logits, targets) - idle.mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
