@@ -11,9 +11,11 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
-def write(name: str, rows: list[dict[str, Any]], seconds: float) -> None:
-    """Write `results/NAME.json`."""
-    command = " ".join(["python", os.path.relpath(sys.argv[0]), *map(_shown, sys.argv[1:])])
+def write(name: str, rows: list[dict[str, Any]], seconds: float, before: str = "") -> None:
+    """Write `results/NAME.json`; `before` is a command that has to come before this one."""
+    command = before + " ".join(
+        ["python", os.path.relpath(sys.argv[0]), *map(_shown, sys.argv[1:])]
+    )
     result = {
         "schema_version": 1,
         "name": name,

@@ -6,7 +6,8 @@
 Each PYTHON is of an environment of its own, with `transformer-lens==4.3` or `circuitkit==0.2.0`.
 Every row is a process of its own on the same pairs, model and threads, at the batch size that was
 best for it; the rows go around `--rounds` times, and each keeps its fastest and its largest peak
-memory. Scores are compared with the ones made by hand (`difference`).
+memory; circuitkit goes once, on the first kind of pairs. Scores are compared with the ones made by
+hand (`difference`).
 """
 
 import argparse

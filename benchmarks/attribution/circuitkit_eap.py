@@ -80,7 +80,9 @@ def work(pairs):
 
 
 path, cost = measured(JOB, work)
-found = torch.load(path)["neurons_scores"][1:].view(layers, heads + 1, -1).float()
+found = (
+    torch.load(path, weights_only=True)["neurons_scores"][1:].view(layers, heads + 1, -1).float()
+)
 scores = {"mlp": found[:, heads, :width], "z": found[:, :heads, : model.cfg.d_model].sum(-1)}
 version = importlib.metadata.version("circuitkit")
 report(JOB, scores, cost | {"version": version, "nodes": layers * (heads + width)})

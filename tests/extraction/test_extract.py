@@ -78,5 +78,8 @@ def test_side_by_side_runs_what_lies_on_disk(tmp_path):
     assert [m.what for m in found.models] == ["full", "masked", "extracted"]
     full, masked, cut = found.models
     assert full.parameters == masked.parameters > cut.parameters
+    for one in found.models:
+        low, high = one.tokens_per_second_range
+        assert 0 < low <= one.tokens_per_second <= high and one.forwards >= 5
     assert full.flops_per_token == masked.flops_per_token > cut.flops_per_token
     assert found.max_logit_difference <= 1e-5 and found.same_argmax == found.rows == 4

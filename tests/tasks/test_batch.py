@@ -120,3 +120,23 @@ def test_resampling_depends_on_its_seed_only():
 def test_resampling_a_lone_length():
     with pytest.raises(TaskError, match=r"'111\+1=' is the only one of 6 tokens"):
         list(sums([(1, 2), (1, 3), (1, 111)], partners=False).batches(partner="resample"))
+
+
+def test_a_batch_that_is_half_full_ends_where_prompts_get_longer():
+    prompts = [f"{n}+1=" for n in range(5)] + [f"{n}+1=" for n in range(100, 105)]
+    split = Split("lengths", [Example(prompt=p, answers=("1",)) for p in prompts], TOY)
+    batches = list(split.batches(8))
+    assert [len(batch) for batch in batches] == [5, 5]
+    assert all(batch.tokens.mask is None for batch in batches)
+    assert [len(batch) for batch in split.batches(12)] == [10]
+
+
+def test_rows_that_share_as_much_with_their_partners_stand_together():
+    pairs = [("1+2=", "1+3="), ("4+5=", "6+5="), ("7+1=", "7+2="), ("8+1=", "9+1=")]
+    examples = [
+        Example(prompt=own, answers=("1",), counterfactual=other, counterfactual_answer="2")
+        for own, other in pairs
+    ]
+    batches = list(Split("pairs", examples, TOY).batches(2, partner="counterfactual"))
+    assert [batch.rows.tolist() for batch in batches] == [[1, 3], [0, 2]]
+    assert [batch.shared for batch in batches] == [0, 2]

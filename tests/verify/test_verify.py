@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 from tapeout.circuits import Circuit, Scores, Universe
 from tapeout.errors import InterventionError, TaskError
 from tapeout.interventions import Counterfactual, Mean, Zero, means_over
+from tapeout.tasks import EXACT
 from tapeout.verify import (
     Frontier,
     Point,
@@ -267,3 +270,23 @@ def test_means_object_names_its_reference(case):
     means = means_over(model, task.reference, SPEC)
     proof = recovery(model, half(model), task.test, means, random_seeds=0)
     assert isinstance(means, Mean) and proof.reference == means.reference
+
+
+def test_a_split_says_what_counts_as_right():
+    """The foil is what the model is surest of, or never: accuracy by `above_foil` is 0, or 1."""
+    model = word_model(sizes=Sizes(layers=2))
+    task = learnable(word_task(), model).counted_by("above_foil")
+    split = task.test
+    swapped = [replace(e, answers=e.foils, foils=e.answers) for e in split.examples]
+    wrong = replace(split, examples=swapped)
+    assert evaluate(model, split).accuracy.value == 1
+    assert evaluate(model, wrong).accuracy.value == 0
+    # another wrong token beside the right one counts by `exact` only
+    loose = replace(split, examples=[replace(e, answers=(" w9",), foils=(" w8",)) for e in split])
+    above = evaluate(model, loose).accuracy.right
+    exact = evaluate(model, replace(loose, criterion=EXACT)).accuracy.right
+    assert above > exact
+    found = recovery(model, half(model), split, Zero(), random_seeds=0)
+    assert found.criterion == worth(model, task).criterion == "above_foil"
+    with pytest.raises(TaskError, match="takes logits"):
+        recovery(model, half(model), split, Zero(), random_seeds=0, ar="generate")

@@ -165,8 +165,8 @@ def _cut_mlp(
 def _round_up(kept: Tensor, multiple: int, most: int) -> Tensor:
     """The kept channels and as many empty ones (-1) as make their number a multiple.
 
-    Matrix products of odd widths are up to 40% slower; few channels are left as they are, because
-    there the empty ones would cost more.
+    Matrix products of odd widths are slower; few channels are left as they are, because there the
+    empty ones would cost more.
     """
     padding = min(-len(kept) % multiple, most - len(kept))
     if len(kept) < 8 * multiple:

@@ -27,7 +27,7 @@ from ._tokens import Tokens
 def _dense_head(hf: Any) -> Iterator[None]:
     """Hand the unembedding its positions as one matrix.
 
-    Of a view of some positions PyTorch makes one small product a row, ten times as slow.
+    Of a view of some positions PyTorch makes one small product a row, which is far slower.
     """
     head = hf.get_output_embeddings()
     handle = head.register_forward_pre_hook(lambda module, args: (args[0].contiguous(), *args[1:]))

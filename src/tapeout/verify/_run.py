@@ -60,10 +60,15 @@ class Run:
 class EdgeRun(Run):
     """A circuit of edges, under counterfactuals."""
 
+    def __init__(
+        self, model: Model, circuit: EdgeCircuit, replacement: Replacement, transfer: bool
+    ) -> None:
+        super().__init__(model, circuit, replacement, transfer)
+        self.edges, self.wiring = circuit, Wiring(model, circuit.universe)
+
     def logits(self, batch: Batch) -> Float[Tensor, "rows length vocab"]:
-        assert isinstance(self.circuit, EdgeCircuit) and batch.partners is not None
+        assert batch.partners is not None
         after = self.model.read(batch.tokens, batch.shared)
-        wiring = Wiring(self.model, self.circuit.universe)
-        other = writes(wiring, batch.partners, after=after)
-        with restrict_edges(wiring, self.circuit, other, transfer=self.transfer):
+        other = writes(self.wiring, batch.partners, after=after)
+        with restrict_edges(self.wiring, self.edges, other, transfer=self.transfer):
             return self.model.logits(batch.tokens, keep=batch.answer_length, after=after)

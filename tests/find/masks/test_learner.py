@@ -75,6 +75,8 @@ def test_every_replacement_and_objective_trains(case, replacement, objective):
     before = {name: p.clone() for name, p in model.hf.named_parameters()}
     found = learn_mask(model, task.train, SPEC, means=means, config=config)
     assert len(found.curve) == 2
+    start = config.gate.start(len(found.scores.values), torch.Generator().manual_seed(config.seed))
+    assert not torch.equal(found.scores.values, start)
     assert all(torch.equal(before[name], p) for name, p in model.hf.named_parameters())
 
 

@@ -235,7 +235,9 @@ class Learner:
         return rate * (1 - self.step / config.steps) if config.decay else rate
 
     def _target(self, place: int, batch: Batch) -> Tensor:
-        """The full model's log probabilities at the answer; run once."""
+        """The full model's log probabilities at the answer; run once, and for KL alone."""
+        if self.config.objective != "kl":
+            return torch.empty(0)
         if place not in self.full:
             with torch.no_grad():
                 logits = self.subject.model.logits(batch.tokens, keep=batch.answer_length)

@@ -10,7 +10,7 @@ from ...tasks import LOG_LIKELIHOOD, LOGIT_DIFFERENCE, Batch
 
 Objective = Callable[[Tensor, Batch, Tensor], Tensor]
 """From logits [rows, length, vocab], the batch, and the full model's log probabilities of the same
-shape to one loss per row."""
+shape (empty but for `kl`) to one loss per row."""
 
 
 def kl(logits: Tensor, batch: Batch, full: Tensor) -> Float[Tensor, " rows"]:
