@@ -11,6 +11,7 @@ from ._metrics import (
     PROBABILITY_DIFFERENCE,
     Metric,
 )
+from ._objectives import OBJECTIVES, Objective
 from ._registry import TASKS, Listed, build
 from ._task import SPLITS, Counts, Split, Task
 from .addition import addition
@@ -26,6 +27,7 @@ __all__ = [
     "FOIL",
     "LOGIT_DIFFERENCE",
     "LOG_LIKELIHOOD",
+    "OBJECTIVES",
     "PROBABILITY_DIFFERENCE",
     "SPLITS",
     "TASKS",
@@ -36,6 +38,7 @@ __all__ = [
     "Example",
     "Listed",
     "Metric",
+    "Objective",
     "Partner",
     "Split",
     "Task",

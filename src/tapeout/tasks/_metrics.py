@@ -61,8 +61,8 @@ def above_foil(logits: Logits, batch: Batch) -> Float[Tensor, " rows"]:
     return (right > wrong).float()
 
 
-def single_token(batch: Batch, metric: str) -> None:
-    """Refuse a metric that compares single tokens.
+def single_token(batch: Batch, metric: str, *, instead: str = "the metric log_likelihood") -> None:
+    """Refuse a metric that compares single tokens, and name what to use instead.
 
     Raises:
         TaskError: the answers have several tokens, or there is no foil to compare with.
@@ -71,10 +71,10 @@ def single_token(batch: Batch, metric: str) -> None:
         text = batch.examples[0].answers[0]
         raise TaskError(
             f"{metric} compares single tokens, but the answer {text!r} has {batch.answer_length}: "
-            "use the metric log_likelihood"
+            f"use {instead}"
         )
     if (batch.foils < 0).all(dim=-1).any() if batch.foils.shape[1] else True:
-        raise TaskError(f"{metric} needs a foil for every example: use the metric log_likelihood")
+        raise TaskError(f"{metric} needs a foil for every example: use {instead}")
 
 
 def _select(values: Tensor, ids: Int[Tensor, "rows most"], missing: float) -> Tensor:

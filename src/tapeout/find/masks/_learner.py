@@ -13,10 +13,9 @@ from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores, Universe
 from ...errors import TaskError
 from ...interventions import Mean, Scale, edges_of, replacement_of
 from ...models import Model
-from ...tasks import Batch, Split
+from ...tasks import OBJECTIVES, Batch, Split
 from ._checkpoint import load_state, save_state
 from ._config import MaskConfig
-from ._objectives import OBJECTIVES
 from ._subjects import Edges, Nodes, Subject
 
 Progress = Callable[[int, int], None]

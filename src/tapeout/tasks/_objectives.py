@@ -1,4 +1,4 @@
-"""What a mask is trained to keep: a loss per example from the logits at the answer."""
+"""What masks are trained to keep and circuits are sized by: a loss per example from its logits."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...tasks import LOG_LIKELIHOOD, LOGIT_DIFFERENCE, Batch
+from ._batch import Batch
+from ._metrics import LOG_LIKELIHOOD, LOGIT_DIFFERENCE, single_token
 
 Objective = Callable[[Tensor, Batch, Tensor], Tensor]
 """From logits [rows, length, vocab], the batch, and the full model's log probabilities of the same
@@ -25,7 +26,12 @@ def task(logits: Tensor, batch: Batch, full: Tensor) -> Float[Tensor, " rows"]:
 
 
 def candidates(logits: Tensor, batch: Batch, full: Tensor) -> Float[Tensor, " rows"]:
-    """Cross-entropy of the right tokens among right tokens and foils alone."""
+    """Cross-entropy of the right tokens among right tokens and foils alone.
+
+    Raises:
+        TaskError: an answer has several tokens, or an example no foil: the loss would be 0 always.
+    """
+    single_token(batch, "candidates", instead="the objective task")
     right, wrong = (_chosen(logits[:, 0], ids) for ids in (batch.accepted, batch.foils))
     total = torch.cat([right, wrong], dim=-1).logsumexp(dim=-1)
     return total - right.logsumexp(dim=-1)
