@@ -91,26 +91,20 @@ def evaluate(
             f"{split.name} counts as right what {split.criterion.name} says, which takes logits, "
             "not generated text: use teacher forcing"
         )
-    if circuit is not None:
-        circuit.check(model, transfer=transfer)
-    if isinstance(circuit, EdgeCircuit):
-        if generate or type(replacement) is not Counterfactual:
-            raise TaskError("edges are evaluated teacher-forced and under counterfactuals only")
-        run: Run = EdgeRun(model, circuit, replacement, transfer)
-    else:
-        run = Run(model, circuit, replacement, transfer)
-    if isinstance(circuit, Circuit):
-        if not generate:
-            run.partners = partners or Partners.of(model, circuit.universe, replacement)
-        if cuttable(model, replacement) if sliced is None else sliced:
-            run = Run(cut_for(model, circuit, replacement, split), None, replacement, transfer)
+    run, partner = prepare(
+        model,
+        split,
+        circuit,
+        replacement,
+        transfer=transfer,
+        sliced=sliced,
+        generate=generate,
+        partners=partners,
+    )
     n = len(split)
     right = torch.zeros(n, dtype=torch.bool)
     values = {metric.name: torch.zeros(n) for metric in metrics}
     divergence = torch.zeros(n if kl else 0)
-    partner: Partner | None = None
-    if run.circuit is not None and replacement.paired:
-        partner = "resample" if isinstance(replacement, Resample) else "counterfactual"
     with torch.no_grad(), model.frozen(), run.model.frozen():
         for batch in split.batches(batch_size, partner=partner):
             if generate:
@@ -124,6 +118,36 @@ def evaluate(
                 full = model.logits(batch.tokens, keep=batch.answer_length)
                 divergence[batch.rows] = _kl(full, logits).cpu()
     return Outcome(right, values, divergence)
+
+
+def prepare(
+    model: Model,
+    split: Split,
+    circuit: Circuit | EdgeCircuit | None,
+    replacement: Replacement,
+    *,
+    transfer: bool = False,
+    sliced: bool | None = None,
+    generate: bool = False,
+    partners: Partners | None = None,
+) -> tuple[Run, Partner | None]:
+    """What runs a circuit over a split, and the partners that its batches need; see `evaluate`."""
+    if circuit is not None:
+        circuit.check(model, transfer=transfer)
+    if isinstance(circuit, EdgeCircuit):
+        if generate or type(replacement) is not Counterfactual:
+            raise TaskError("edges are evaluated teacher-forced and under counterfactuals only")
+        run: Run = EdgeRun(model, circuit, replacement, transfer)
+    else:
+        run = Run(model, circuit, replacement, transfer)
+    if isinstance(circuit, Circuit):
+        if not generate:
+            run.partners = partners or Partners.of(model, circuit.universe, replacement)
+        if cuttable(model, replacement) if sliced is None else sliced:
+            run = Run(cut_for(model, circuit, replacement, split), None, replacement, transfer)
+    if run.circuit is None or not replacement.paired:
+        return run, None
+    return run, "resample" if isinstance(replacement, Resample) else "counterfactual"
 
 
 def cuttable(model: Model, replacement: Replacement) -> bool:
