@@ -11,23 +11,30 @@ from ._edge_files import (
     write_eap_json,
 )
 from ._edge_universe import EdgeUniverse, Reader
+from ._paper_edges import paper_edges
 from ._scores import Scores
+from ._summary import Count, LayerSummary, Summary, summarise
 from ._universe import Group, Universe
 
 __all__ = [
     "Circuit",
+    "Count",
     "EdgeCircuit",
     "EdgeScores",
     "EdgeUniverse",
     "Group",
     "LayerSize",
+    "LayerSummary",
     "Reader",
     "Scores",
+    "Summary",
     "Universe",
     "as_edges",
     "load_edge_circuit",
     "load_edge_scores",
+    "paper_edges",
     "read_eap_json",
     "save_edges",
+    "summarise",
     "write_eap_json",
 ]

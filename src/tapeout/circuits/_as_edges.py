@@ -1,11 +1,11 @@
 """A circuit of nodes as one of edges, to count both alike."""
 
 import torch
-from torch import Tensor
 
 from ._circuit import Circuit
 from ._edge_circuit import EdgeCircuit
 from ._edge_universe import EdgeUniverse
+from ._units import Units
 
 
 def as_edges(circuit: Circuit, universe: EdgeUniverse) -> EdgeCircuit:
@@ -18,35 +18,19 @@ def as_edges(circuit: Circuit, universe: EdgeUniverse) -> EdgeCircuit:
     Raises:
         CircuitError: the family has no edges of heads.
     """
-    gates = circuit.universe.expand(circuit.kept)
-    writers = torch.tensor([_there(circuit, gates, name) for name in universe.writers])
-    readers = []
+    units = Units.of(circuit)
+    there = {"input": bool(units.embedding.any())}
+    for layer, left in enumerate(units.layers):
+        there[f"m{layer}"] = left.mlp
+        there |= {f"a{layer}.h{head}": kept for head, kept in enumerate(left.heads.tolist())}
+    readers: list[bool] = []
     for reader in universe.readers:
         if reader.kind == "logits":
             readers.append(True)
         elif reader.kind == "mlp":
-            readers.append(_there(circuit, gates, f"m{reader.layer}"))
-        else:
-            heads = circuit.universe.shape.heads(reader.layer)
-            group = heads // reader.count
-            kept = [_there(circuit, gates, f"a{reader.layer}.h{head}") for head in range(heads)]
-            readers += [any(kept[i * group : (i + 1) * group]) for i in range(reader.count)]
+            readers.append(there[f"m{reader.layer}"])
+        else:  # a key or value head is read if any query head of its group is
+            readers += units.layers[reader.layer].heads.view(reader.count, -1).any(dim=1).tolist()
+    writers = torch.tensor([there[name] for name in universe.writers])
     table = writers[:, None] & torch.tensor(readers)[None]
     return EdgeCircuit(universe, universe.of_table(table), circuit.fingerprint, circuit.origin)
-
-
-def _there(circuit: Circuit, gates: dict[tuple[int, str], Tensor], writer: str) -> bool:
-    """Whether anything is left of a writer: of all sites that its write goes through."""
-    if writer == "input":
-        gate = gates.get((0, "embed"))
-        return gate is None or bool(gate.any())
-    kind, _, head = writer.partition(".h")
-    layer = int(kind[1:])
-    if not head:
-        ways = [gates.get((layer, site)) for site in ("mlp.post_act", "mlp.resid_delta")]
-        return all(bool(gate.any()) for gate in ways if gate is not None)
-    dim = circuit.universe.shape.head_dim
-    own, block = gates.get((layer, "attn.z")), gates.get((layer, "attn.resid_delta"))
-    if block is not None and not bool(block.any()):
-        return False
-    return own is None or bool(own[int(head) * dim : (int(head) + 1) * dim].any())

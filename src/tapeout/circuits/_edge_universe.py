@@ -54,9 +54,14 @@ class EdgeUniverse:
     shape: ModelShape
     parallel: bool = False
 
+    @staticmethod
+    def exists(shape: ModelShape) -> bool:
+        """Whether a family's heads write one by one: no norm follows their sum."""
+        family = FAMILIES[shape.family]
+        return not (family.attn.write or family.mlp.write)
+
     def __post_init__(self) -> None:
-        family = FAMILIES[self.shape.family]
-        if family.attn.write or family.mlp.write:
+        if not self.exists(self.shape):
             raise CircuitError(
                 f"{self.shape.family} normalises what an attention block writes, so its heads do "
                 "not write one by one and have no edges of their own: use nodes"
