@@ -5,10 +5,15 @@ from ._gates import GATES, Gate, HardConcrete, Heaviside, Linear
 from ._learner import LearnedEdges, LearnedMask, learn_edges, learn_mask
 from ._presets import PRESETS, Preset
 from ._sizes import Penalty, SizeControl, Target
+from ._space import SPREAD, around, values_of, with_settings
+from ._sweep import SweepConfig, sweep_edges, sweep_masks
+from ._trials import Failure, Sweep, Trial, front
 
 __all__ = [
     "GATES",
     "PRESETS",
+    "SPREAD",
+    "Failure",
     "Gate",
     "HardConcrete",
     "Heaviside",
@@ -19,7 +24,16 @@ __all__ = [
     "Penalty",
     "Preset",
     "SizeControl",
+    "Sweep",
+    "SweepConfig",
     "Target",
+    "Trial",
+    "around",
+    "front",
     "learn_edges",
     "learn_mask",
+    "sweep_edges",
+    "sweep_masks",
+    "values_of",
+    "with_settings",
 ]

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores, Universe
 from ...errors import TaskError
-from ...interventions import Mean, Scale, edges_of, replacement_of
+from ...interventions import Mean, edges_of
 from ...models import Model
 from ...tasks import OBJECTIVES, Batch, Split
 from ._checkpoint import load_state, save_state
 from ._config import MaskConfig
-from ._subjects import Edges, Nodes, Subject
+from ._subjects import Edges, Subject, nodes_of
 
 Progress = Callable[[int, int], None]
 
@@ -75,13 +75,8 @@ def learn_mask(
         RunError: the checkpoint is damaged, or of another training.
     """
     config = config or MaskConfig(**options)
-    nodes = Universe.of(model.shape, universe)
-    fill = Scale(factor=config.factor) if config.replacement == "scale" else None
-    if fill is None:
-        named = config.replacement == "mean" and means is not None
-        fill = means if named else replacement_of(config.replacement)
-    assert fill is not None
-    learner = _trained(Nodes(model, nodes, fill), split, config, checkpoint, progress)
+    subject = nodes_of(model, universe, config, means)
+    learner = _trained(subject, split, config, checkpoint, progress)
     scores = learner.result()
     assert isinstance(scores, Scores)
     return LearnedMask(scores, scores.positive(), learner.curve)

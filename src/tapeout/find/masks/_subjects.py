@@ -3,21 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from ...circuits import EdgeScores, EdgeUniverse, Scores, Universe
 from ...interventions import (
+    Mean,
     Partners,
     Replacement,
     Resample,
+    Scale,
     Wiring,
+    replacement_of,
     restrict,
     restrict_edges,
     writes,
 )
 from ...models import Model
 from ...tasks import Batch, Partner, Split
+from ._config import MaskConfig
 
 
 class Nodes:
@@ -40,7 +44,7 @@ class Nodes:
         return list(split.batches(size, partner=partner))
 
     def logits(
-        self, batch: Batch, gates: Float[Tensor, " nodes"]
+        self, batch: Batch, gates: Shaped[Tensor, " nodes"]
     ) -> Float[Tensor, "rows length vocab"]:
         """Logits at the answer, differentiable by the gates."""
         fill, after = self.replacement, None
@@ -82,3 +86,23 @@ class Edges:
 
 
 Subject = Nodes | Edges
+
+
+def nodes_of(
+    model: Model, universe: str | Universe, config: MaskConfig, means: Mean | None
+) -> Nodes:
+    """Gates on nodes under the replacement of a config.
+
+    Raises:
+        CircuitError: the universe does not exist in this model.
+        InterventionError: mean replacement without means.
+    """
+    nodes = Universe.of(model.shape, universe)
+    fill: Replacement
+    if config.replacement == "scale":
+        fill = Scale(factor=config.factor)
+    elif config.replacement == "mean" and means is not None:
+        fill = means
+    else:
+        fill = replacement_of(config.replacement)
+    return Nodes(model, nodes, fill)
