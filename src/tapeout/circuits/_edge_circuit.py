@@ -1,7 +1,8 @@
 """Scores of edges, and circuits of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -51,6 +52,25 @@ class EdgeCircuit:
         names = zip(self.universe.writers, writers.tolist(), strict=True)
         return sum(used for name, used in names if name.startswith("a"))
 
+    def by_part(self) -> dict[str, tuple[int, int]]:
+        """`edges` and `heads` -> (kept, total)."""
+        total = sum(name.startswith("a") for name in self.universe.writers)
+        return {"edges": (self.size, self.universe.size), "heads": (self.heads, total)}
+
+    def with_origin(self, **entries: Any) -> "EdgeCircuit":
+        """The same circuit with more entries in its origin."""
+        return replace(self, origin={**self.origin, **entries})
+
+    def save(self, folder: str | Path) -> None:
+        """Write `edge_circuit_config.json` and `edge_circuit.safetensors`.
+
+        Raises:
+            CircuitError: the folder cannot be written.
+        """
+        from ._edge_files import save_edges
+
+        save_edges(self, folder)
+
     def check(self, model: Model, *, transfer: bool = False) -> None:
         """Refuse a model that the circuit does not fit.
 
@@ -99,6 +119,20 @@ class EdgeScores:
     def __post_init__(self) -> None:
         if not torch.isfinite(self.values).all():
             raise CircuitError("scores hold NaN or infinite values: check the model and the task")
+
+    def with_origin(self, **entries: Any) -> "EdgeScores":
+        """The same scores with more entries in their origin."""
+        return replace(self, origin={**self.origin, **entries})
+
+    def save(self, folder: str | Path) -> None:
+        """Write `edge_scores_config.json` and `edge_scores.safetensors`.
+
+        Raises:
+            CircuitError: the folder cannot be written.
+        """
+        from ._edge_files import save_edges
+
+        save_edges(self, folder)
 
     def positive(self) -> EdgeCircuit:
         """The circuit of the edges with a score above 0: those that a learned mask keeps."""

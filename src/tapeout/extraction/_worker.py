@@ -6,10 +6,9 @@ models for every line that it is sent, so that whoever sends them can take turns
 """
 
 import json
-import resource
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..circuits import Circuit
 from ..interventions import Mean, Zero, circuit_replacement, restrict
+from ..memory import peak_mb, reset_peak
 from ..models import Model, Tokens, load
 
 TURN = 0.2
@@ -27,7 +27,7 @@ TURN = 0.2
 
 def main(folder: Path) -> None:
     answers, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no answer
-    _reset_peak()
+    reset_peak()
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     torch.set_num_threads(job["threads"])
     start = time.perf_counter()
@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
         for what in job["models"]:
             with _as(what, model, circuit, job["replacement"]):
                 logits[what] = model.logits(tokens, keep=1)[:, 0].float().contiguous()
-            measured[what] = {"load_seconds": loaded, "peak_mb": _peak_mb()}
+            measured[what] = {"load_seconds": loaded, "peak_mb": peak_mb()}
         print("ready", file=answers, flush=True)
         for line in sys.stdin:
             with _as(line.strip(), model, circuit, job["replacement"]):
@@ -83,21 +83,6 @@ def _costs(model: Model, tokens: Tokens) -> dict[str, Any]:
         "bytes": sum(p.numel() * p.element_size() for p in parameters),
         "flops_per_token": counter.get_total_flops() / tokens.ids.numel(),
     }
-
-
-def _reset_peak() -> None:
-    """Forget the peak that Linux hands down from the process that started this one."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_mb() -> float:
-    with suppress(OSError):
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes / 1024 / (1024 if sys.platform == "darwin" else 1)
 
 
 if __name__ == "__main__":

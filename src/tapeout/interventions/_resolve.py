@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ..circuits import Circuit, Universe
+from ..circuits import Circuit, EdgeCircuit, Universe
 from ..errors import InterventionError, nearest
 from ..models import Model
 from ..tasks import Split
@@ -53,8 +53,10 @@ def replacement_of(
     return by_name[name](positions=positions)
 
 
-def circuit_replacement(circuit: Circuit, name: str | Replacement) -> Replacement:
+def circuit_replacement(circuit: Circuit | EdgeCircuit, name: str | Replacement) -> Replacement:
     """As `replacement_of`, with the means and positions that the circuit carries."""
+    if isinstance(circuit, EdgeCircuit):
+        return replacement_of(name)
     own = circuit.origin.get("replacement", {})
     reference = str(own.get("reference") or "the circuit's own means")
     return replacement_of(name, circuit.means, reference, own.get("positions", "all_but_first"))
@@ -68,6 +70,5 @@ def means_over(
     Over prompts and right answers, first positions and padding left out.
     """
     nodes = Universe.of(model.shape, universe)
-    where = sorted({(group.layer, group.site) for group in nodes.groups})
     batches = (batch.tokens for batch in split.batches(batch_size))
-    return Mean.over(model, batches, where, reference=f"{split.name} (n={len(split)})")
+    return Mean.over(model, batches, nodes.places, reference=f"{split.name} (n={len(split)})")

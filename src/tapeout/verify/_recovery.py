@@ -1,10 +1,12 @@
 """Recovery: does the circuit alone carry the task, is it needed, and next to what controls?"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ..circuits import Circuit
+import torch
+
+from ..circuits import Circuit, EdgeCircuit
 from ..interventions import Mean, Partners, Replacement, circuit_replacement
 from ..models import Model
 from ..tasks import Metric, Split
@@ -36,7 +38,7 @@ class Recovery:
         necessity_random: the same for the random circuits.
     """
 
-    circuit: Circuit
+    circuit: Circuit | EdgeCircuit
     split: str
     n: int
     replacement: str
@@ -96,7 +98,7 @@ class Recovery:
 
 def recovery(
     model: Model,
-    circuit: Circuit,
+    circuit: Circuit | EdgeCircuit,
     split: Split,
     replacement: str | Replacement = "mean",
     *,
@@ -129,10 +131,12 @@ def recovery(
         TaskError: the split does not have what the replacement or a metric needs.
     """
     fill = circuit_replacement(circuit, replacement)
-    partners = Partners.of(model, circuit.universe, fill)
+    partners = None
+    if isinstance(circuit, Circuit):
+        partners = Partners.of(model, circuit.universe, fill)
     total, done = 4 + 2 * random_seeds, 0
 
-    def run(kept: Circuit | None, **options: Any) -> Outcome:
+    def run(kept: Circuit | EdgeCircuit | None, **options: Any) -> Outcome:
         nonlocal done
         options |= {"batch_size": batch_size, "transfer": transfer, "partners": partners}
         outcome = evaluate(model, split, kept, fill, **options)
@@ -166,7 +170,7 @@ def recovery(
         ar_by="induction" if by_induction else "generation",
         kl=alone.average("kl"),
         metrics={m.name: (full.average(m.name), alone.average(m.name)) for m in metrics},
-        empty=run(Circuit.empty(circuit.universe, fingerprint=circuit.fingerprint)).accuracy,
+        empty=run(replace(circuit, kept=torch.zeros_like(circuit.kept))).accuracy,
         random=[run(control).accuracy for control in controls],
         necessity=run(~circuit).accuracy,
         necessity_random=[run(~control).accuracy for control in controls],
