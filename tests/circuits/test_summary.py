@@ -138,20 +138,23 @@ def test_paper_edges_on_a_worked_example():
 
 
 def test_hierarchy_holds_both_ways():
-    universe = Universe.of(tiny("llama", Sizes(layers=2)).shape, f"{SPEC},embed:block")
+    universe = Universe.of(tiny("llama", Sizes(layers=3)).shape, f"{SPEC},embed:block,layer")
     circuit = Circuit.full(universe)
     circuit.kept[universe.node("0.attn.resid_delta.block")] = False
     circuit.kept[[universe.node(f"1.attn.z.{channel}") for channel in range(4)]] = False
     circuit.kept[[universe.node(f"1.mlp.post_act.{channel}") for channel in range(12)]] = False
     circuit.kept[universe.node("0.embed.block")] = False
+    circuit.kept[universe.node("2.layer.block")] = False
     found = summarise(circuit)
-    first, second = found.layers
+    first, second, third = found.layers
     # down: what lies in a dropped block is gone
     assert not first.attention and first.heads.kept == first.head_channels.kept == 0
     # up: a head without channels is gone, and an MLP without hidden channels writes nothing
     assert second.kept_heads == (1, 2, 3) and second.head_channels.kept == 12
     assert not second.mlp and second.outputs.kept == 0
+    assert not third.attention and not third.mlp and third.hidden.kept == 0
     assert found.heads == ["1.1", "1.2", "1.3"]
+    assert (found.granularities["layer:block"].kept, len(found.layers)) == (2, 3)
     assert found.granularities["embed:block"].kept == 0
     assert found.edges is not None and found.edges.kept == 0  # no path from the embedding
 

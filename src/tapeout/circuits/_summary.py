@@ -153,6 +153,9 @@ def _granularities(
     above: dict[str, Count] = {}
     if ("embed", "block") in circuit.universe.parts:
         above["embed:block"] = Count(kept=int(left.embedding.any()), total=1)
+    if ("layer", "block") in circuit.universe.parts:
+        layers = sum(row.attention or row.mlp for row in rows)
+        above["layer:block"] = Count(kept=layers, total=len(rows))
     return (
         above
         | blocks

@@ -22,10 +22,18 @@ BLOCK_ABOVE: dict[Site, Site] = {
 }
 """The write that a site's nodes are reached through: without it they do nothing."""
 
+LAYER: Site = "layer"
+"""In a universe, a node above both blocks of a layer; it is no site, but gates both writes."""
+WRITES: tuple[Site, ...] = ("attn.resid_delta", "mlp.resid_delta")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The nodes of one (layer, site, granularity): `count` of them, `unit` channels each."""
+    """The nodes of one (layer, site, granularity): `count` of them, `unit` channels each.
+
+    Attributes:
+        places: the (layer, site) that they gate: their own, or both writes for a layer's node.
+    """
 
     layer: int
     site: Site
@@ -33,6 +41,7 @@ class Group:
     start: int
     count: int
     unit: int
+    places: tuple[tuple[int, Site], ...]
 
     @property
     def nodes(self) -> slice:
@@ -54,6 +63,7 @@ class Universe:
         """A universe from words such as `mlp.post_act` or `attn.z:head, mlp.post_act:channel`.
 
         Without a granularity a site with heads means its heads, any other site its channels.
+        `layer` stands for one node a layer, above both its blocks.
 
         Raises:
             CircuitError: an unknown site or granularity, a repeated part, or heads where there
@@ -78,14 +88,23 @@ class Universe:
         groups, start = [], 0
         for site, granularity in self.parts:
             for layer in range(self.shape.n_layers):
-                unit = self.shape.unit(layer, site, granularity)
-                if not unit:
+                sites = WRITES if site == LAYER else (site,)
+                places = tuple((layer, own) for own in sites if self.shape.width(layer, own))
+                if not places:
                     continue
-                count = self.shape.width(layer, site) // unit
+                width = self.shape.width(*places[0])
+                unit = self.shape.unit(*places[0], granularity)
+                count = width // unit
                 place = {"layer": layer, "site": site, "granularity": granularity}
-                groups.append(Group(**place, start=start, count=count, unit=unit))
+                group = Group(**place, start=start, count=count, unit=unit, places=places)
+                groups.append(group)
                 start += count
         return tuple(groups)
+
+    @cached_property
+    def places(self) -> tuple[tuple[int, Site], ...]:
+        """Every (layer, site) that some node gates, sorted."""
+        return tuple(sorted({place for group in self.groups for place in group.places}))
 
     @property
     def size(self) -> int:
@@ -97,7 +116,7 @@ class Universe:
         return ",".join(f"{site}:{granularity}" for site, granularity in self.parts)
 
     def name(self, node: int) -> str:
-        """A node's name: `11.mlp.post_act.507`, `3.attn.z.head2` or `4.mlp.resid_delta.block`.
+        """A node's name: `11.mlp.post_act.507`, `3.attn.z.head2`, `4.mlp.resid_delta.block`.
 
         Raises:
             CircuitError: there is no node of that number.
@@ -136,12 +155,12 @@ class Universe:
         gates: dict[tuple[int, Site], Tensor] = {}
         for group in self.groups:
             wide = nodes[group.nodes].repeat_interleave(group.unit)
-            key = (group.layer, group.site)
-            gates[key] = gates[key] * wide if key in gates else wide
+            for key in group.places:
+                gates[key] = gates[key] * wide if key in gates else wide
         return gates
 
     def active(self, kept: Bool[Tensor, " nodes"]) -> Bool[Tensor, " nodes"]:
-        """The kept nodes that can act: those whose head and block, where in play, are kept too."""
+        """The kept nodes that can act: head, block and layer above, if in play, are kept too."""
         if len(self.parts) == 1:
             return kept.clone()
         by_place = {(g.layer, g.site, g.granularity): g for g in self.groups}
@@ -170,13 +189,19 @@ def _above(group: Group) -> list[Part]:
         above.append((group.site, "block"))
     if group.site in BLOCK_ABOVE:
         above.append((BLOCK_ABOVE[group.site], "block"))
+    if group.site not in (LAYER, "embed"):
+        above.append((LAYER, "block"))
     return above
 
 
 def _part(word: str) -> Part:
     site, _, granularity = word.partition(":")
+    if site == LAYER:
+        if granularity not in ("", "block"):
+            raise CircuitError(f"a layer is one node: write layer, not {word}")
+        return LAYER, "block"
     if site not in SITES:
-        raise CircuitError(f"unknown site {site!r}: {nearest(site, SITES)}")
+        raise CircuitError(f"unknown site {site!r}: {nearest(site, (*SITES, LAYER))}")
     if not granularity:
         granularity = "head" if site in HEAD_SITES else "channel"
     if granularity not in GRANULARITIES:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..circuits import Group, Scores, Universe
+from ..errors import CircuitError
 from ..interventions import Where
 from ..models import Model, Tap, Watch, attached, first_positions
 from ..tasks import Split
@@ -23,10 +24,15 @@ def frequency(
 
     A node fires where the root mean square of its channels is above `threshold` times that of
     its whole site at the same position.
+
+    Raises:
+        CircuitError: the universe has nodes of whole layers, which lie at two sites.
     """
     nodes = Universe.of(model.shape, universe)
     groups: dict[Where, list[Group]] = {}
     for group in nodes.groups:
+        if len(group.places) > 1:
+            raise CircuitError("a layer does not fire as one: leave `layer` out of the universe")
         groups.setdefault((group.layer, group.site), []).append(group)
     counts: dict[Group, Tensor] = {}
     total, counted = 0, torch.empty(0)

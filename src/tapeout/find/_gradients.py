@@ -36,7 +36,8 @@ class GradientRun:
     def __post_init__(self) -> None:
         self.groups: dict[Where, list[Group]] = {}
         for group in self.universe.groups:
-            self.groups.setdefault((group.layer, group.site), []).append(group)
+            for place in group.places:
+                self.groups.setdefault(place, []).append(group)
         self.taps = {key: self.model.tap(*key) for key in self.groups}
         self.start = Tap(self.model.hf.get_submodule(self.model.anatomy.family.embed), "out")
         self.counted = torch.empty(0)
@@ -91,7 +92,8 @@ class GradientRun:
     def _at_clean(self, batch: Batch, baseline: Activations | None) -> None:
         def arrived(key: Where, x: Tensor, gradient: Tensor) -> None:
             for group, product in self._products(key, gradient, _gap(key, x, baseline)):
-                self._total(group, product)
+                whole = len(group.places) == 1  # a layer's node waits for both writes
+                (self._total if whole else self._add)(group, product)
 
         self._backward(batch, arrived)
 

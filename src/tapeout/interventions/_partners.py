@@ -8,7 +8,7 @@ from ..circuits import Universe
 from ..models import Model, Prefix
 from ..tasks import Batch
 from ._record import record
-from ._replacements import Counterfactual, Recorded, Replacement, Where
+from ._replacements import Counterfactual, Recorded, Replacement
 
 BUDGET = 2**30
 """Bytes of recorded activations that are kept between circuits; what goes beyond is run again."""
@@ -57,9 +57,8 @@ class Partners:
 
     def _make(self, batch: Batch) -> PartnerRun:
         assert batch.partners is not None
-        where: set[Where] = {(group.layer, group.site) for group in self.universe.groups}
         positions = self.replacement.positions
         columns = 0 if isinstance(positions, Tensor) else batch.shared
         prefix = self.model.read(batch.partners, columns)
-        values = record(self.model, batch.partners, where, after=prefix)
+        values = record(self.model, batch.partners, self.universe.places, after=prefix)
         return PartnerRun(prefix=prefix, replacement=Recorded(values=values, positions=positions))
