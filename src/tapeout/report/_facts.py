@@ -81,7 +81,9 @@ def method_section(results: Results, again: bool) -> Html:
     """
     if not results.stages:
         return Html()
-    methods = [_method(stage) for kind in ("find", "mask") for stage in results.of_kind(kind)]
+    methods = [
+        _method(stage) for kind in ("find", "mask", "sweep") for stage in results.of_kind(kind)
+    ]
     means = [
         facts(
             [
