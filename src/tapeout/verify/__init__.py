@@ -1,10 +1,13 @@
 """Evidence: from a model, a task and a circuit to numbers worth printing."""
 
+from ._calibrated import Calibrated, with_and_without
+from ._calibration import Calibrating, Calibration, calibrate
 from ._controls import random_like
 from ._evaluate import Outcome, evaluate, prefix_only
 from ._faithfulness import MIB_SHARES, Faithfulness, faithfulness
 from ._frontier import GRID, Frontier, Point, frontier
 from ._intervals import Average, Share
+from ._loss_size import LossSize, smallest_at_loss
 from ._recovery import Recovery, recovery
 from ._worth import Worth, worth
 
@@ -12,18 +15,25 @@ __all__ = [
     "GRID",
     "MIB_SHARES",
     "Average",
+    "Calibrated",
+    "Calibrating",
+    "Calibration",
     "Faithfulness",
     "Frontier",
+    "LossSize",
     "Outcome",
     "Point",
     "Recovery",
     "Share",
     "Worth",
+    "calibrate",
     "evaluate",
     "faithfulness",
     "frontier",
     "prefix_only",
     "random_like",
     "recovery",
+    "smallest_at_loss",
+    "with_and_without",
     "worth",
 ]

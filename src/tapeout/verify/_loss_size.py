@@ -1,0 +1,190 @@
+"""The smallest circuit of a ranking whose loss is low enough."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+from ..circuits import Circuit, EdgeCircuit, EdgeScores, Scores
+from ..errors import TaskError
+from ..interventions import Mean, Partners, Replacement, replacement_of
+from ..models import Model
+from ..tasks import Split
+from ._evaluate import evaluate
+from ._frontier import GRID, Progress
+from ._intervals import Average
+from ._losses import Loss, Objective
+
+Base = float | Literal["full", "empty"] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSize:
+    """The smallest top-k circuit at or below a loss, and what was measured to find it.
+
+    Attributes:
+        circuit: the `k` best-scored nodes, or edges.
+        k: how many; of several granularities fewer may be active, see `circuit.size`.
+        loss: mean over the examples, with its 95% interval (normal approximation).
+        objective: which loss, see `smallest_at_loss`.
+        bar: what `loss` had to reach, in nats.
+        target, relative_to: where that bar comes from.
+        curve: every k that was measured -> its loss, by k.
+        split, n: the examples.
+        replacement, reference, positions: what was given in place of the rest, and where.
+    """
+
+    circuit: Circuit | EdgeCircuit
+    k: int
+    loss: Average
+    objective: str
+    bar: float
+    target: float
+    relative_to: Base
+    curve: dict[int, Average]
+    split: str
+    n: int
+    replacement: str
+    reference: str
+    positions: str
+
+    @property
+    def evaluations(self) -> int:
+        """How many circuits were run over the split."""
+        return len(self.curve)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values under stable keys."""
+        names = ("k", "objective", "bar", "target", "relative_to", "evaluations")
+        where = ("split", "n", "replacement", "reference", "positions")
+        curve = [{"k": k, "loss": loss.value} for k, loss in self.curve.items()]
+        plain = {name: getattr(self, name) for name in (*names, *where)}
+        return plain | {"loss": self.loss.to_dict(), "curve": curve}
+
+
+def smallest_at_loss(
+    model: Model,
+    scores: Scores | EdgeScores,
+    split: Split,
+    replacement: str | Replacement = "counterfactual",
+    *,
+    target: float = 0.15,
+    relative_to: Base = None,
+    objective: Objective = "candidates",
+    shares: Sequence[float] = GRID,
+    batch_size: int = 64,
+    sliced: bool | None = None,
+    known: Mapping[int, Average] | None = None,
+    found: Callable[[int, Average], None] | None = None,
+    progress: Progress | None = None,
+) -> LossSize:
+    """Keep the top k by score, with the smallest k whose loss is at or below a target.
+
+    Losses do not fall evenly with k, so a grid comes first, from all nodes downwards up to the
+    first k that fails; then the gap between that and the last that passed is halved until nothing
+    is left of it. So every k that was measured and is larger passes; what lies below is not
+    looked at, as a smaller k that passed by luck would not count.
+
+    Args:
+        model: the model; it is not changed.
+        scores: what ranks the nodes, or edges (under counterfactuals only).
+        split: the examples, as a rule `task.validation`.
+        replacement: `zero`, `counterfactual`, `resample`, or a replacement (such as a `Mean`).
+        target: the loss in nats per example; 0.15 of `candidates` is the paper's.
+        relative_to: multiply the target by this number, or by the loss of the full model or of
+            the empty circuit.
+        objective: `kl` (from the full model at the answer), `task` (the right answer over the
+            whole vocabulary) or `candidates` (the right tokens among right tokens and foils).
+        shares: the grid, as parts of the universe.
+        batch_size: examples per forward.
+        sliced: as in `evaluate`.
+        known: losses of an earlier, interrupted call by k; they are not measured again.
+        found: called with every new k and its loss.
+        progress: called with the circuits run and the most that there can be.
+
+    Raises:
+        TaskError: no k reaches the target, the target is no loss, there is no such objective, or
+            the examples lack what it or the replacement needs.
+        InterventionError: an unknown replacement, or `mean` without means.
+
+    Source: weight-sparse transformers, section 2.2 and A.5 (mask discretization).
+    """
+    loss, fill = Loss(model, objective), replacement_of(replacement)
+    nodes = scores.universe.size
+    partners = Partners.of(model, scores.universe, fill) if isinstance(scores, Scores) else None
+    curve = dict(known or {})
+    grid = sorted({0, nodes, *(round(share * nodes) for share in shares)})
+    widest = max((high - low for low, high in pairwise(grid)), default=1)
+    most = len(grid) + (widest - 1).bit_length()
+
+    def run(circuit: Circuit | EdgeCircuit | None) -> Average:
+        options = {"batch_size": batch_size, "sliced": sliced, "partners": partners}
+        outcome = evaluate(model, split, circuit, fill, metrics=[loss.metric], **options)
+        return outcome.average("loss")
+
+    def measure(k: int) -> Average:
+        if k not in curve:
+            curve[k] = run(scores.top(k))
+            if found is not None:
+                found(k, curve[k])
+        if progress is not None:
+            progress(min(len(curve), most), most)
+        return curve[k]
+
+    bar = _bar(target, relative_to, {"full": lambda: run(None), "empty": lambda: measure(0)})
+    k = _smallest(grid, lambda k: measure(k).value <= bar)
+    if k is None:
+        raise TaskError(
+            f"with nothing replaced the loss on {split.name} is {curve[nodes].value:.4g} nats "
+            f"({objective}), above the target of {bar:.4g}, so no circuit reaches it: raise the "
+            "target, or choose a task that the model does better"
+        )
+    if progress is not None:
+        progress(most, most)
+    return LossSize(
+        circuit=scores.top(k),
+        k=k,
+        loss=curve[k],
+        objective=objective,
+        bar=bar,
+        target=target,
+        relative_to=relative_to,
+        curve={size: curve[size] for size in sorted(curve)},
+        split=split.name,
+        n=len(split),
+        replacement=fill.name,
+        reference=fill.reference if isinstance(fill, Mean) else "",
+        positions=fill.positions if isinstance(fill.positions, str) else "chosen",
+    )
+
+
+def _bar(target: float, relative_to: Base, losses: Mapping[str, Callable[[], Average]]) -> float:
+    """The loss to reach, in nats.
+
+    Raises:
+        TaskError: the target is no loss, or is relative to one of 0.
+    """
+    base = losses[relative_to]().value if isinstance(relative_to, str) else relative_to
+    bar = target if base is None else target * base
+    if not (math.isfinite(bar) and target >= 0 and (base is None or base > 0)):
+        relative = f" times {base:.4g} ({relative_to})" if base is not None else ""
+        raise TaskError(
+            f"the target must be a loss of 0 nats or more, or relative to one above 0, not "
+            f"{target}{relative}"
+        )
+    return bar
+
+
+def _smallest(grid: Sequence[int], passes: Callable[[int], bool]) -> int | None:
+    """The smallest k from which everything that was tried passes; None if the last one fails."""
+    good, bad = None, -1
+    for k in reversed(grid):
+        if not passes(k):
+            bad = k
+            break
+        good = k
+    while good is not None and good - bad > 1:
+        middle = (bad + good) // 2
+        good, bad = (middle, bad) if passes(middle) else (good, middle)
+    return good
