@@ -8,6 +8,7 @@ from ._faithfulness import MIB_SHARES, Faithfulness, faithfulness
 from ._frontier import GRID, Frontier, Point, frontier
 from ._intervals import Average, Share
 from ._loss_size import LossSize, smallest_at_loss
+from ._losses import LossObjective
 from ._recovery import Recovery, recovery
 from ._worth import Worth, worth
 
@@ -20,6 +21,7 @@ __all__ = [
     "Calibration",
     "Faithfulness",
     "Frontier",
+    "LossObjective",
     "LossSize",
     "Outcome",
     "Point",

@@ -15,7 +15,7 @@ from ..tasks import Metric, Split
 from ._evaluate import prepare
 from ._fit import Fit, moved
 from ._intervals import Average
-from ._losses import Loss, Objective
+from ._losses import Loss, LossObjective
 from ._shift import ShiftOn, shifted
 
 
@@ -30,7 +30,7 @@ class Calibrating:
         batch_size: examples per forward.
     """
 
-    objective: Objective = "task"
+    objective: LossObjective = "task"
     steps: int = 16
     shift: bool = True
     batch_size: int = 64

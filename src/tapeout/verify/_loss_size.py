@@ -14,7 +14,7 @@ from ..tasks import Split
 from ._evaluate import evaluate
 from ._frontier import GRID, Progress
 from ._intervals import Average
-from ._losses import Loss, Objective
+from ._losses import Loss, LossObjective
 
 Base = float | Literal["full", "empty"] | None
 
@@ -71,7 +71,7 @@ def smallest_at_loss(
     *,
     target: float = 0.15,
     relative_to: Base = None,
-    objective: Objective = "candidates",
+    objective: LossObjective = "candidates",
     shares: Sequence[float] = GRID,
     batch_size: int = 64,
     sliced: bool | None = None,

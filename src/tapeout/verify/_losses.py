@@ -9,7 +9,7 @@ from ..errors import TaskError, nearest
 from ..models import Model
 from ..tasks import OBJECTIVES, Batch, Metric
 
-Objective = Literal["kl", "task", "candidates"]
+LossObjective = Literal["kl", "task", "candidates"]
 DEFINITIONS: dict[str, str] = {
     "kl": "KL from the full model's next-token distribution, summed over the answer, in nats",
     "task": "cross-entropy of the right answer over the whole vocabulary, in nats",
