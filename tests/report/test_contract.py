@@ -11,10 +11,20 @@ import pytest
 import tapeout.report
 from tapeout.extraction import Measured, SideBySide
 from tapeout.report import evidence_table, frontier_table, speed_table, worth_table
-from tapeout.verify import Average, Frontier, Point, Recovery, Share, Worth
+from tapeout.verify import (
+    Average,
+    Calibrated,
+    Calibrating,
+    Calibration,
+    Frontier,
+    Point,
+    Recovery,
+    Share,
+    Worth,
+)
 
 from ..tiny import random_circuit, tiny
-from .samples import Page, page_of, stage
+from .samples import Page, page_of, stage, verify
 from .test_terminal import drawn
 
 HERE = Path(tapeout.report.__file__).parent
@@ -80,6 +90,40 @@ def test_recovery(random: list[Share], tmp_path: Path) -> None:
     text = Page(page_of(tmp_path, {"p": stage("verify", found.to_dict())})).text
     assert "keep 75.0% of the full model’s accuracy on t" in text
     assert "The empty circuit is not at zero" in text
+
+
+def test_calibration(tmp_path: Path) -> None:
+    low, high = Average.of([0.25]), Average.of([2.5])
+    fitted = Calibration(
+        scale=1.75,
+        shift=-0.5,
+        tokens=(3,),
+        shift_on="side",
+        before=high,
+        after=low,
+        split="t/train",
+        n=4,
+        evaluations=9,
+        config=Calibrating(objective="candidates"),
+    )
+    found = Calibrated(
+        calibration=fitted,
+        split="t/test",
+        n=4,
+        replacement="zero",
+        reference="",
+        loss=(high, low),
+        accuracy=(Share(1, 4), Share(3, 4)),
+        metrics={"m": (high, low)},
+    )
+    metrics = verify() | {"calibration": found.to_dict()}
+    for text in (
+        drawn(evidence_table(metrics)),
+        Page(page_of(tmp_path, {"p": stage("verify", metrics)})).text,
+    ):
+        assert "candidates loss, nats" in text and "2.5" in text
+        assert "scale 1.75" in text and "t/train" in text
+        assert "m, calibrated" in text and "75.0%" in text
 
 
 def test_side_by_side(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import statistics
 from dataclasses import dataclass
 
 from ._fields import Fields
-from ._text import span
+from ._text import number, percent, short, span
 from ._values import Average, Setting, Share
 from ._views import Sizes
 
@@ -37,6 +37,7 @@ class Evidence:
     relative: float
     kl: Average
     metrics: list[tuple[str, Average, Average]]
+    calibrated: list[tuple[str, str]]
     empty: Share
     leaks: bool
     random: list[Share]
@@ -57,6 +58,7 @@ class Evidence:
                 (name, Average.of(item.child("full")), Average.of(item.child("circuit")))
                 for name, item in both
             ],
+            calibrated=_calibrated(fields.child("calibration")) if "calibration" in fields else [],
             leaks=fields.flag("empty_leaks"),
             random=[Share.of(item) for item in fields.children("random")],
             necessity_random=[Share.of(item) for item in fields.children("necessity_random")],
@@ -78,6 +80,24 @@ class Evidence:
 
 
 _SHARES = ("full", "teacher_forced", "autoregressive", "empty", "necessity")
+
+
+def _calibrated(fields: Fields) -> list[tuple[str, str]]:
+    """What scale and shift of the logits change: the loss without and with, the rest with."""
+    fit, loss, right = fields.child("fit"), fields.child("loss"), fields.child("accuracy")
+    words = f"{fit.text('objective')} loss, nats"
+    scale, shift = number(fit.number("scale")), number(fit.number("shift"))
+    how = f"scale {scale}, shift {shift}, fitted on {short(fit.text('split'))}"
+    accuracy = Share.of(right.child("with"))
+    return [
+        (words, str(Average.of(loss.child("without")))),
+        (f"{words}, calibrated ({how})", str(Average.of(loss.child("with")))),
+        ("accuracy, calibrated", f"{percent(accuracy.value)} {span(accuracy.low, accuracy.high)}"),
+        *(
+            (f"{name}, calibrated", str(Average.of(item.child("with"))))
+            for name, item in fields.named("metrics")
+        ),
+    ]
 
 
 def _row(label: str, share: Share, note: str = "") -> Row:

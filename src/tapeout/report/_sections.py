@@ -132,6 +132,7 @@ def _metric_table(proofs: list[tuple[Stage, Evidence]]) -> Html:
     for stage, found in proofs:
         rows: list[list[str]] = [["KL from the full model, nats", "–", str(found.kl)]]
         rows += [[name(title), str(full), str(own)] for title, full, own in found.metrics]
+        rows += [[name(title), "–", own] for title, own in found.calibrated]
         groups.append((tag("b", name(stage.name)) if several else None, rows))
     caption = "Means with 95% intervals, full model and circuit on the same examples."
     return table(caption, ["Metric", "Full model", "Circuit"], groups, label="Metrics")

@@ -118,6 +118,8 @@ def evidence_table(metrics: Mapping[str, Any]) -> Group:
     _line(measured, "KL from the full model, nats", "-", str(found.kl))
     for name, full, own in found.metrics:
         _line(measured, name, str(full), str(own))
+    for name, own in found.calibrated:
+        _line(measured, name, "-", own)
     return _apart([table, measured])
 
 
