@@ -355,8 +355,10 @@ def test_settings_go_where_they_belong():
     assert {"temperature", "first", "spread", "weights.attn.z:head", "steps"} <= set(known)
     assert with_settings(base, {"temperature": 0.5}).gate == Heaviside(temperature=0.5)
     assert values_of(replace(base, gate=Linear())).keys() & {"temperature"} == set()
-    with pytest.raises(RecipeError, match="no setting"):
-        with_settings(base, {"beta": 1.0})
+    assert with_settings(base, {"steps": 7.0, "weight": 2}).steps == 7
+    for wrong, message in (({"beta": 1.0}, "no setting"), ({"steps": 7.5}, "whole number")):
+        with pytest.raises(RecipeError, match=message):
+            with_settings(base, wrong)
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

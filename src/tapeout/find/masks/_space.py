@@ -102,15 +102,9 @@ def axes_of(base: MaskConfig, space: Space) -> list[Axis]:
 
 
 def _axis(name: str, bounds: Sequence[Number], value: Number) -> Axis:
-    low: Number
-    high: Number
-    low, high = _bounds(name, bounds)
-    whole = isinstance(value, int)
-    if whole:
-        if low != int(low) or high != int(high):
-            raise RecipeError(f"the setting {name!r} is a whole number: so must be its bounds")
-        low, high = int(low), int(high)
-    axis = Axis(name=name, low=low, high=high, whole=whole, centre=value)
+    first, last = _bounds(name, bounds)
+    low, high = _like(name, first, value), _like(name, last, value)
+    axis = Axis(name=name, low=low, high=high, whole=isinstance(value, int), centre=value)
     return axis if low <= value <= high else replace(axis, centre=axis._between(low, high, 0.5))
 
 
@@ -150,11 +144,10 @@ def with_settings(config: MaskConfig, settings: Settings) -> MaskConfig:
         settings: names as in `values_of`.
 
     Raises:
-        RecipeError: there is no such setting.
+        RecipeError: there is no such setting, or it is a whole number and its value is not.
     """
     known = values_of(config)
-    for name in settings:
-        _known(name, known)
+    settings = {name: _like(name, value, _known(name, known)) for name, value in settings.items()}
     own, gate, size = (
         {field.name: settings[field.name] for field in fields(owner) if field.name in settings}
         for owner in (config, config.gate, config.size)
@@ -171,3 +164,12 @@ def _known(name: str, known: Mapping[str, Number]) -> Number:
     if name not in known:
         raise RecipeError(f"a mask has no setting {name!r} to vary: {nearest(name, known)}")
     return known[name]
+
+
+def _like(name: str, value: Number, other: Number) -> Number:
+    """The value as the kind of number that a setting is."""
+    if isinstance(other, float):
+        return float(value)
+    if value != int(value):
+        raise RecipeError(f"the setting {name!r} is a whole number, not {value!r}")
+    return int(value)

@@ -125,7 +125,7 @@ class Sweep(Stage):
         given = {"replacement": self.replacement, "objective": self.objective}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value}
         if self.weights:
-            weights = {part: _number(part, weight) for part, weight in self.weights.items()}
+            weights = {part: float(_number(part, weight)) for part, weight in self.weights.items()}
             size = base.size if isinstance(base.size, Penalty) else Penalty()
             changes["size"] = replace(size, weights=weights)
         start = {name: _number(name, value) for name, value in self.start.items()}
