@@ -25,6 +25,7 @@ def results(out):
 def without_times(data):
     for stage in data["stages"].values():
         stage.pop("seconds")
+        assert stage.pop("peak_mb") > 0
     return data
 
 

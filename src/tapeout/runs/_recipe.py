@@ -12,7 +12,7 @@ import yaml
 from ..errors import RecipeError, nearest
 from ._code import code_version
 from ._config import from_dict
-from ._stage import Planned, Stage
+from ._stage import Need, Planned, Stage
 from .stages import KINDS
 
 
@@ -68,32 +68,27 @@ def _plan(name: str, entry: Any, earlier: list[Planned]) -> Planned:
         raise RecipeError(f"{where}: unknown kind {kind!r}: {nearest(kind, KINDS)}")
     stage = from_dict(KINDS[kind], {k: v for k, v in entry.items() if k != "kind"}, where)
     inputs = {
-        field: _input(stage, field, wanted, optional, earlier, where)
-        for field, (wanted, optional) in stage.input_fields().items()
+        field: _input(getattr(stage, field), field, need, earlier, where)
+        for field, need in stage.input_fields().items()
     }
     named = {field: found.name if found else "" for field, found in inputs.items()}
     return Planned(name, replace(stage, **named), inputs, _key(stage, inputs))
 
 
 def _input(
-    stage: Stage,
-    field: str,
-    kinds: tuple[str, ...],
-    optional: bool,
-    earlier: list[Planned],
-    where: str,
+    wanted: str, field: str, need: Need, earlier: list[Planned], where: str
 ) -> Planned | None:
-    wanted, kind = getattr(stage, field), " or ".join(kinds)
-    candidates = [planned for planned in earlier if planned.stage.kind in kinds]
+    kind = " or ".join(need.kinds)
+    candidates = [planned for planned in earlier if planned.stage.kind in need.kinds]
     if wanted:
         for planned in candidates:
             if planned.name == wanted:
                 return planned
         names = nearest(wanted, [planned.name for planned in candidates])
         raise RecipeError(f"{where}: {field} names no earlier {kind} stage {wanted!r}: {names}")
-    if candidates:
+    if candidates and not need.named:
         return candidates[-1]
-    if optional:
+    if need.optional:
         return None
     raise RecipeError(f"{where} needs a stage of kind {kind} before it")
 

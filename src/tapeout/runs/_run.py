@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import RunError
+from ..memory import peak_mb, reset_peak
 from ._machine import machine
 from ._recipe import Recipe
 from ._stage import Planned, Work
@@ -35,12 +36,14 @@ class Finished:
     Attributes:
         reused: it was there already.
         seconds: that it took when it ran.
+        peak_mb: the most memory that the process held meanwhile, in MiB.
         machine: on what it ran, see `machine`.
     """
 
     planned: Planned
     folder: Path
     seconds: float
+    peak_mb: float
     machine: dict[str, Any]
     metrics: dict[str, Any]
     reused: bool
@@ -87,6 +90,7 @@ def write_results(recipe: Recipe, out: Path, finished: Mapping[str, Finished]) -
             "key": item.planned.key,
             "seconds": item.seconds,
             "metrics": item.metrics,
+            "peak_mb": item.peak_mb,
             "settings": item.planned.stage.settings(),
             "inputs": {f: i.name for f, i in item.planned.inputs.items() if i},
             "machine": item.machine,
@@ -104,6 +108,7 @@ def _one(planned: Planned, store: Store, session: "_Session", log: "_Log") -> Fi
         return _finished(planned, store, record, reused=True)
     log("start", planned.name)
     began = time.perf_counter()
+    reset_peak()
     try:
         with store.working(planned) as folder:
             metrics = planned.stage.run(session.work(planned, folder, log))
@@ -116,6 +121,7 @@ def _one(planned: Planned, store: Store, session: "_Session", log: "_Log") -> Fi
                 "inputs": {f: i.key if i else None for f, i in planned.inputs.items()},
                 "machine": machine(),
                 "seconds": seconds,
+                "peak_mb": peak_mb(),
                 "metrics": metrics,
             }
             store.finish(planned, folder, record)
@@ -133,6 +139,7 @@ def _finished(planned: Planned, store: Store, record: dict[str, Any], *, reused:
         planned=planned,
         folder=store.folder(planned),
         seconds=plain["seconds"],
+        peak_mb=plain["peak_mb"],
         machine=plain["machine"],
         metrics=plain["metrics"],
         reused=reused,

@@ -9,9 +9,25 @@ from typing import Any, ClassVar
 Progress = Callable[[int, int], None]
 
 
-def ref(*kinds: str, optional: bool = False) -> Any:
-    """A config field that names an earlier stage of one of these kinds; by default the last."""
-    return dataclasses.field(default="", metadata={"input": kinds, "optional": optional})
+def ref(*kinds: str, optional: bool = False, named: bool = False) -> Any:
+    """A config field that names an earlier stage of one of these kinds.
+
+    Args:
+        kinds: which kinds it may name.
+        optional: left empty it is the last such stage; there may be none.
+        named: left empty it is none, even if there is such a stage.
+    """
+    need = Need(kinds, optional=optional or named, named=named)
+    return dataclasses.field(default="", metadata={"input": need})
+
+
+@dataclass(frozen=True)
+class Need:
+    """What an input field takes; see `ref`."""
+
+    kinds: tuple[str, ...]
+    optional: bool
+    named: bool
 
 
 @dataclass(frozen=True)
@@ -47,10 +63,10 @@ class Stage:
     room: ClassVar[str]
 
     @classmethod
-    def input_fields(cls) -> dict[str, tuple[tuple[str, ...], bool]]:
-        """Field name -> (kinds of stage that it can name, whether it may name none)."""
+    def input_fields(cls) -> dict[str, Need]:
+        """Field name -> what it takes."""
         return {
-            field.name: (field.metadata["input"], field.metadata["optional"])
+            field.name: field.metadata["input"]
             for field in dataclasses.fields(cls)
             if "input" in field.metadata
         }

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from ._config import MaskConfig
 from ._gates import HardConcrete, Heaviside, Linear
-from ._sizes import Penalty
+from ._sizes import Penalty, Target
+
+EDGES = "edges"
+"""The universe of every edge, for presets and recipes."""
 
 WEIGHT_SPARSE_SITES = "attn.act_in,attn.q:channel,attn.k:channel,attn.v:channel,attn.resid_delta"
 
@@ -61,6 +64,20 @@ PRESETS: dict[str, Preset] = {
             learning_rate=3e-3,
             weight_decay=1e-3,
             decay=True,
+        ),
+    ),
+    "edge-pruning": Preset(
+        about="Edge Pruning (Bhaskar et al. 2024): hard concrete gates on edges, a target share",
+        universe=EDGES,
+        config=MaskConfig(
+            gate=HardConcrete(first=(4.0, 4.02)),
+            replacement="counterfactual",
+            objective="kl",
+            size=Target(share=0.05, ramp=100, rate=0.8),
+            steps=150,
+            batch_size=16,
+            learning_rate=0.8,
+            warm_up=10,
         ),
     ),
     "dcm": Preset(

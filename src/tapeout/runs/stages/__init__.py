@@ -1,10 +1,13 @@
 """The kinds of stage that a recipe can hold."""
 
 from .._stage import Stage
-from ._find import Find, FrontierStage, Given, Select
+from ._edges import Edges
+from ._find import Find, FrontierStage
 from ._inputs import Load, Means, TaskStage
 from ._mask import Mask
 from ._prove import Extract, Measure, Verify
+from ._select import Given, Select
+from ._sweep import Sweep
 
 KINDS: dict[str, type[Stage]] = {
     stage.kind: stage
@@ -13,7 +16,9 @@ KINDS: dict[str, type[Stage]] = {
         TaskStage,
         Means,
         Find,
+        Edges,
         Mask,
+        Sweep,
         FrontierStage,
         Select,
         Given,

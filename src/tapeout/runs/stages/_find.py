@@ -1,14 +1,12 @@
 """Stages that score nodes, measure sizes, and choose a circuit."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ...circuits import Circuit, Scores
-from ...errors import RecipeError, TaskError
+from ...circuits import Scores
 from ...find import Attribution, attribution, frequency, random
 from ...interventions import Mean, replacement_of
 from ...models import Model
@@ -86,7 +84,7 @@ class FrontierStage(Stage):
     room: ClassVar[str] = "verify"
     model: str = ref("load")
     task: str = ref("task")
-    scores: str = ref("find", "mask")
+    scores: str = ref("find", "mask", "sweep")
     means: str = ref("means", optional=True)
     replacement: Literal["mean", "zero", "counterfactual", "resample"] = "mean"
     shares: tuple[float, ...] = GRID
@@ -149,108 +147,3 @@ def _read_points(log: Path) -> list[Point]:
         text = "".join(json.dumps(point.__dict__) + "\n" for point in points)
         log.write_text(text, encoding="utf-8")
     return points
-
-
-@dataclass(frozen=True, kw_only=True)
-class Given(Stage):
-    """A circuit that lies on disk.
-
-    Attributes:
-        path: the circuit's folder.
-    """
-
-    kind: ClassVar[str] = "circuit"
-    room: ClassVar[str] = "circuits"
-    path: str
-
-    def outside(self) -> dict[str, Any]:
-        files = sorted(Path(self.path).glob("circuit*"))
-        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-
-    def run(self, work: Work) -> dict[str, Any]:
-        circuit = Circuit.load(self.path)
-        circuit.save(work.folder)
-        return sizes_of(circuit)
-
-    def open(self, folder: Path, inputs: Mapping[str, Any]) -> Circuit:
-        return Circuit.load(folder)
-
-
-def sizes_of(circuit: Circuit) -> dict[str, Any]:
-    """A circuit's sizes as a stage reports them."""
-    parts = {part: {"kept": k, "total": t} for part, (k, t) in circuit.by_part().items()}
-    rows = [vars(row) for row in circuit.by_layer()]
-    return {"size": circuit.size, "share": circuit.share, "by_part": parts, "by_layer": rows}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Select(Stage):
-    """The smallest circuit on a frontier that keeps the target.
-
-    Attributes:
-        target: accuracy to keep, ...
-        relative: ... as a part of the full model's, not of 1.
-        share: instead of a target, this part of the universe.
-        positive: instead of both, the nodes whose score is above 0: those a learned mask keeps.
-        replacement: under which the circuit is meant, where no frontier says it.
-    """
-
-    kind: ClassVar[str] = "select"
-    room: ClassVar[str] = "verify"
-    scores: str = ref("find", "mask")
-    frontier: str = ref("frontier", optional=True)
-    means: str = ref("means", optional=True)
-    target: float = 0.9
-    relative: bool = True
-    share: float | None = None
-    positive: bool = False
-    replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = ""
-
-    def run(self, work: Work) -> dict[str, Any]:
-        scores: Scores = work.inputs["scores"]
-        sizes: Frontier | None = work.inputs["frontier"]
-        means: Mean | None = work.inputs["means"]
-        if sizes is not None and not self.replacement:
-            names = ("replacement", "reference", "positions")
-            kind, reference, positions = (getattr(sizes, name) for name in names)
-        elif self.replacement:
-            mean = means if self.replacement == "mean" else None
-            kind, reference = self.replacement, mean.reference if mean else ""
-            positions = "all_but_first"
-        else:
-            raise RecipeError("no frontier says under which replacement: set `replacement`")
-        chosen = self._chosen(scores, sizes)
-        circuit = Circuit(
-            scores.universe,
-            chosen.kept,
-            scores.fingerprint,
-            chosen.origin,
-            means.values if means and kind == "mean" else {},
-        )
-        circuit = circuit.with_origin(
-            replacement={"kind": kind, "reference": reference, "positions": positions},
-            selected={name: getattr(self, name) for name in ("target", "relative", "share")}
-            | {"positive": self.positive, "split": sizes.split if sizes else ""},
-        )
-        circuit.save(work.folder)
-        return sizes_of(circuit)
-
-    def _chosen(self, scores: Scores, sizes: Frontier | None) -> Circuit:
-        if self.positive:
-            return scores.positive()
-        if self.share is not None:
-            return scores.top(share=self.share)
-        if sizes is None:
-            raise RecipeError("select needs a frontier, a share, or `positive: true`")
-        point = sizes.smallest(self.target, relative=self.relative)
-        if point is None:
-            best = max(p.accuracy.value for p in sizes.points)
-            raise TaskError(
-                f"no size on the frontier keeps {self.target:.0%}; the best is {best:.1%} "
-                f"({sizes.replacement} replacement, {sizes.split}). Lower the target, or add "
-                "larger shares"
-            )
-        return scores.top(point.size)
-
-    def open(self, folder: Path, inputs: Mapping[str, Any]) -> Circuit:
-        return Circuit.load(folder)

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ...circuits import Scores
+from ...circuits import EdgeScores, Scores
 from ...errors import RecipeError, nearest
-from ...find.masks import PRESETS, MaskConfig, Penalty, Target, learn_mask
+from ...find.masks import EDGES, PRESETS, MaskConfig, Penalty, Target, learn_edges, learn_mask
+from ...interventions import Mean
+from ...models import Model
 from ...tasks import Task
 from .._stage import Stage, Work, ref
+from ._artifacts import open_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +23,7 @@ class Mask(Stage):
     Attributes:
         preset: whose settings to start from: `node-pruning`, `heaviside-pruning`, `dcm` or
             `l0-donor`; whatever is set below takes the place of its own.
-        universe: the nodes; empty for the preset's.
+        universe: the nodes, or `edges`; empty for the preset's.
         weight, weights: of the penalty on open gates, for all parts and by part.
         target: instead of a penalty, the share of gates that is to stay open.
         ramp: steps over which penalty or target set in.
@@ -50,15 +53,17 @@ class Mask(Stage):
     def run(self, work: Work) -> dict[str, Any]:
         task: Task = work.inputs["task"]
         config, universe = self._config()
-        found = learn_mask(
-            work.inputs["model"],
-            task.train,
-            universe,
-            means=work.inputs["means"],
-            config=config,
-            checkpoint=work.folder / "training.safetensors",
-            progress=work.progress,
-        )
+        common: dict[str, Any] = {
+            "config": config,
+            "checkpoint": work.folder / "training.safetensors",
+            "progress": work.progress,
+        }
+        model: Model = work.inputs["model"]
+        if universe == EDGES:
+            found = learn_edges(model, task.train, **common)
+        else:
+            means: Mean | None = work.inputs["means"]
+            found = learn_mask(model, task.train, universe, means=means, **common)
         found.scores.with_origin(
             preset=self.preset,
             task=task.name,
@@ -70,16 +75,16 @@ class Mask(Stage):
             "method": self.preset,
             "split": task.train.name,
             "n": len(task.train),
-            "universe": found.scores.universe.spec,
-            "nodes": found.scores.universe.size,
+            "universe": universe,
+            "edges" if universe == EDGES else "nodes": found.scores.universe.size,
             "steps": len(found.curve),
             "size": found.circuit.size,
             "share": found.circuit.share,
             "last": found.curve[-1],
         }
 
-    def open(self, folder: Path, inputs: Mapping[str, Any]) -> Scores:
-        return Scores.load(folder)
+    def open(self, folder: Path, inputs: Mapping[str, Any]) -> Scores | EdgeScores:
+        return open_scores(folder)
 
     def _config(self) -> tuple[MaskConfig, str]:
         """The preset with what is set in its place, and the universe.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ...circuits import Circuit
+from ...circuits import Circuit, EdgeCircuit
 from ...errors import RecipeError
 from ...extraction import extract, side_by_side
 from ...models import Model, load
@@ -14,7 +14,7 @@ from ...verify import recovery
 from .._stage import Stage, Work, ref
 
 
-def own_replacement(circuit: Circuit) -> str:
+def own_replacement(circuit: Circuit | EdgeCircuit) -> str:
     """The replacement that a circuit was sized under.
 
     Raises:
@@ -54,7 +54,7 @@ class Verify(Stage):
     transfer: bool = False
 
     def run(self, work: Work) -> dict[str, Any]:
-        circuit: Circuit = work.inputs["circuit"]
+        circuit: Circuit | EdgeCircuit = work.inputs["circuit"]
         task: Task = work.inputs["task"]
         found = recovery(
             work.inputs["model"],
@@ -92,7 +92,9 @@ class Extract(Stage):
 
     def run(self, work: Work) -> dict[str, Any]:
         model: Model = work.inputs["model"]
-        circuit: Circuit = work.inputs["circuit"]
+        circuit: Circuit | EdgeCircuit = work.inputs["circuit"]
+        if isinstance(circuit, EdgeCircuit):
+            raise RecipeError("edges cannot be cut out as a model: extract a circuit of nodes")
         kind = self.replacement or own_replacement(circuit)
         if kind not in ("zero", "mean"):
             raise RecipeError(

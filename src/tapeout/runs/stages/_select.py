@@ -1,0 +1,125 @@
+"""Stages that choose a circuit, or bring one in."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores
+from ...errors import RecipeError, TaskError
+from ...interventions import Mean
+from ...verify import Frontier
+from .._stage import Stage, Work, ref
+from ._artifacts import SCORED, open_circuit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given(Stage):
+    """A circuit that lies on disk.
+
+    Attributes:
+        path: the circuit's folder.
+    """
+
+    kind: ClassVar[str] = "circuit"
+    room: ClassVar[str] = "circuits"
+    path: str
+
+    def outside(self) -> dict[str, Any]:
+        files = sorted(Path(self.path).glob("circuit*"))
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+    def run(self, work: Work) -> dict[str, Any]:
+        circuit = open_circuit(Path(self.path))
+        circuit.save(work.folder)
+        return sizes_of(circuit)
+
+    def open(self, folder: Path, inputs: Mapping[str, Any]) -> Circuit | EdgeCircuit:
+        return open_circuit(folder)
+
+
+def sizes_of(circuit: Circuit | EdgeCircuit) -> dict[str, Any]:
+    """A circuit's sizes as a stage reports them."""
+    parts = {part: {"kept": k, "total": t} for part, (k, t) in circuit.by_part().items()}
+    sizes: dict[str, Any] = {"size": circuit.size, "share": circuit.share, "by_part": parts}
+    if isinstance(circuit, Circuit):
+        sizes["by_layer"] = [vars(row) for row in circuit.by_layer()]
+    return sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select(Stage):
+    """The smallest circuit on a frontier that keeps the target.
+
+    Attributes:
+        target: accuracy to keep, ...
+        relative: ... as a part of the full model's, not of 1.
+        share: instead of a target, this part of the universe.
+        like: instead, as many nodes as that circuit has.
+        positive: instead of both, the nodes whose score is above 0: those a learned mask keeps.
+        replacement: under which the circuit is meant, where no frontier says it.
+    """
+
+    kind: ClassVar[str] = "select"
+    room: ClassVar[str] = "verify"
+    scores: str = ref(*SCORED)
+    frontier: str = ref("frontier", optional=True)
+    means: str = ref("means", optional=True)
+    target: float = 0.9
+    relative: bool = True
+    share: float | None = None
+    like: str = ref("select", "circuit", named=True)
+    positive: bool = False
+    replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = ""
+
+    def run(self, work: Work) -> dict[str, Any]:
+        scores: Scores | EdgeScores = work.inputs["scores"]
+        sizes: Frontier | None = work.inputs["frontier"]
+        means: Mean | None = work.inputs["means"]
+        if sizes is not None and not self.replacement:
+            names = ("replacement", "reference", "positions")
+            kind, reference, positions = (getattr(sizes, name) for name in names)
+        elif self.replacement:
+            mean = means if self.replacement == "mean" else None
+            kind, reference = self.replacement, mean.reference if mean else ""
+            positions = "all_but_first"
+        else:
+            raise RecipeError("no frontier says under which replacement: set `replacement`")
+        circuit = self._chosen(scores, sizes, work.inputs["like"])
+        if isinstance(circuit, Circuit) and means and kind == "mean":
+            circuit = replace(circuit, means=means.values)
+        circuit = circuit.with_origin(
+            replacement={"kind": kind, "reference": reference, "positions": positions},
+            selected={name: getattr(self, name) for name in ("target", "relative", "share")}
+            | {"positive": self.positive, "split": sizes.split if sizes else ""},
+        )
+        circuit.save(work.folder)
+        return sizes_of(circuit)
+
+    def _chosen(
+        self,
+        scores: Scores | EdgeScores,
+        sizes: Frontier | None,
+        like: Circuit | EdgeCircuit | None,
+    ) -> Circuit | EdgeCircuit:
+        if self.positive:
+            return scores.positive()
+        if like is not None:
+            return scores.top(like.size)
+        if self.share is not None:
+            return scores.top(share=self.share)
+        if sizes is None:
+            raise RecipeError("select needs a frontier, a share, or `positive: true`")
+        point = sizes.smallest(self.target, relative=self.relative)
+        if point is None:
+            best = max(p.accuracy.value for p in sizes.points)
+            raise TaskError(
+                f"no size on the frontier keeps {self.target:.0%}; the best is {best:.1%} "
+                f"({sizes.replacement} replacement, {sizes.split}). Lower the target, or add "
+                "larger shares"
+            )
+        return scores.top(point.size)
+
+    def open(self, folder: Path, inputs: Mapping[str, Any]) -> Circuit | EdgeCircuit:
+        return open_circuit(folder)
