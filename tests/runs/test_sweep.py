@@ -8,6 +8,7 @@ import pytest
 
 from tapeout.circuits import Scores
 from tapeout.errors import RecipeError, TaskError
+from tapeout.find.masks import PRESETS
 from tapeout.report import write_report
 from tapeout.runs import parse_recipe, run_recipe
 
@@ -49,6 +50,17 @@ def test_the_smallest_mask_that_loses_little_enough_goes_on(swept, tmp_path):
     assert scores.origin["sweep"]["trial"]["number"] == found["number"]
     page = write_report(tmp_path).read_text()
     assert "sweep of node-pruning" in page and "empty_loss" in page
+
+
+def test_edges_are_swept_by_their_preset(swept, tmp_path):
+    start = {"steps": 3, "batch_size": 10}
+    given = {"kind": "sweep", "preset": "edge-pruning", "trials": 1, "relative_loss": 2.0}
+    swept["stages"]["scores"] = given | {"start": start}
+    del swept["stages"]["proof"]
+    run_recipe(parse_recipe(swept), tmp_path)
+    stages = stages_of(tmp_path)
+    assert stages["scores"]["metrics"]["universe"] == "edges"
+    assert stages["circuit"]["metrics"]["size"] == stages["scores"]["metrics"]["size"]
 
 
 KILLED = """
@@ -114,7 +126,7 @@ def test_a_key_says_what_chose_the_settings(swept, monkeypatch):
 
 
 def test_every_preset_has_a_space(swept):
-    for preset in ("node-pruning", "heaviside-pruning", "dcm", "l0-donor"):
+    for preset in PRESETS:
         swept["stages"]["scores"] = {"kind": "sweep", "preset": preset}
         assert parse_recipe(swept)
     parts = {"weights": {"attn.z:head": 5}, "space": {"weights.attn.z:head": [1, 20]}}

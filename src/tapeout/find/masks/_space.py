@@ -29,6 +29,7 @@ SPREAD: dict[str, dict[str, Number]] = {
         "first": 3,
         "spread": 10,
     },
+    "edge-pruning": {"share": 5, "learning_rate": 3},
     "dcm": {"weight": 10, "learning_rate": 10},
     "l0-donor": {"weight": 10, "learning_rate": 10},
 }

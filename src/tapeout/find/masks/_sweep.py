@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ...circuits import Scores, Universe, save_edges
+from ...circuits import Universe
 from ...errors import CircuitError, RecipeError, TaskError
 from ...interventions import Mean, edges_of
 from ...models import Model
@@ -16,6 +16,7 @@ from ._config import MaskConfig
 from ._judge import Judge
 from ._learner import LearnedEdges, LearnedMask, Progress, learn_edges, learn_mask
 from ._log import Log
+from ._presets import EDGES
 from ._propose import Sampler, propose, sampler_of
 from ._space import Settings, Space, axes_of, with_settings
 from ._subjects import Edges, Subject, nodes_of
@@ -185,10 +186,7 @@ class _Running:
             if number == 0:  # then nothing near it can be expected to work
                 raise
             return Failure(number=number, seed=seed, settings=settings, failed=str(error))
-        if isinstance(found.scores, Scores):
-            found.scores.save(place)
-        else:
-            save_edges(found.scores, place)
+        found.scores.save(place)
         return Trial(
             number=number,
             seed=seed,
@@ -220,7 +218,7 @@ def _about(
         "seeds": config.seeds,
         "sampler": sampler_of(config.sampler),
         "model": subject.model.fingerprint.weights,
-        "universe": "edges" if isinstance(subject, Edges) else subject.universe.spec,
+        "universe": EDGES if isinstance(subject, Edges) else subject.universe.spec,
         "train": _digest(train),
         "validation": _digest(validation),
     }

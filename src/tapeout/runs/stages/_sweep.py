@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ...circuits import Scores
+from ...circuits import EdgeScores, Scores
 from ...errors import RecipeError, nearest
 from ...find.masks import (
+    EDGES,
     PRESETS,
     SPREAD,
     MaskConfig,
@@ -16,12 +17,14 @@ from ...find.masks import (
     Trial,
     around,
     sampler_of,
+    sweep_edges,
     sweep_masks,
     with_settings,
 )
 from ...find.masks import Sweep as Found
 from ...tasks import Task
 from .._stage import Stage, Work, ref
+from ._artifacts import open_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ class Sweep(Stage):
     Attributes:
         preset: whose settings to start from, see `mask`; whatever is set below takes the place of
             its own.
-        universe: the nodes; empty for the preset's.
+        universe: the nodes, or `edges`; empty for the preset's.
         replacement, objective: see `MaskConfig`; empty for the preset's.
         weights: of the penalty on open gates, by part.
         start: further settings to start from, such as `weight`, `steps` or `learning_rate`.
@@ -76,20 +79,20 @@ class Sweep(Stage):
     def run(self, work: Work) -> dict[str, Any]:
         task: Task = work.inputs["task"]
         config = self._config()
-        found = sweep_masks(
-            work.inputs["model"],
-            task.train,
-            task.validation,
-            self.universe or PRESETS[self.preset].universe,
-            storage=work.folder / "sweep",
-            means=work.inputs["means"],
-            config=config,
-            progress=work.progress,
-        )
+        universe = self.universe or PRESETS[self.preset].universe
+        given = work.inputs["model"], task.train, task.validation
+        common: dict[str, Any] = {
+            "config": config,
+            "storage": work.folder / "sweep",
+            "progress": work.progress,
+        }
+        if universe == EDGES:
+            found = sweep_edges(*given, **common)
+        else:
+            found = sweep_masks(*given, universe, means=work.inputs["means"], **common)
         limit = self.loss if self.loss is not None else found.limit(self.relative_loss)
         chosen = found.best(loss=limit)
         scores = found.scores(chosen)
-        assert isinstance(scores, Scores)
         scores.with_origin(
             preset=self.preset,
             task=task.name,
@@ -102,15 +105,15 @@ class Sweep(Stage):
             "split": task.train.name,
             "n": len(task.train),
             "measured_on": task.validation.name,
-            "universe": scores.universe.spec,
-            "nodes": scores.universe.size,
+            "universe": universe,
+            "edges" if universe == EDGES else "nodes": scores.universe.size,
             "replacement": config.base.replacement,
             "objective": config.base.objective,
             "limit": limit,
         } | _numbers(found, chosen)
 
-    def open(self, folder: Path, inputs: Mapping[str, Any]) -> Scores:
-        return Scores.load(folder)
+    def open(self, folder: Path, inputs: Mapping[str, Any]) -> Scores | EdgeScores:
+        return open_scores(folder)
 
     def _config(self) -> SweepConfig:
         """What to vary, and the preset with what is set in its place.
