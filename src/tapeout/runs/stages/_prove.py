@@ -10,7 +10,14 @@ from ...errors import RecipeError
 from ...extraction import extract, side_by_side
 from ...models import Model, load
 from ...tasks import Task
-from ...verify import recovery
+from ...verify import (
+    Calibrated,
+    Calibrating,
+    LossObjective,
+    calibrate,
+    recovery,
+    with_and_without,
+)
 from .._stage import Stage, Work, ref
 
 
@@ -39,6 +46,9 @@ class Verify(Stage):
             always decodes.
         batch_size: examples per forward.
         transfer: allow a circuit that was found in other weights of the same shape.
+        calibrate: report all numbers of the circuit also after scale and shift of its logits,
+            which are fitted on the train split ...
+        objective: ... to lower `task`, `candidates` or `kl`, see `verify.calibrate`.
     """
 
     kind: ClassVar[str] = "verify"
@@ -52,15 +62,18 @@ class Verify(Stage):
     ar: Literal["auto", "generate"] = "auto"
     batch_size: int = 64
     transfer: bool = False
+    calibrate: bool = False
+    objective: LossObjective = "task"
 
     def run(self, work: Work) -> dict[str, Any]:
         circuit: Circuit | EdgeCircuit = work.inputs["circuit"]
         task: Task = work.inputs["task"]
+        replacement = self.replacement or own_replacement(circuit)
         found = recovery(
             work.inputs["model"],
             circuit,
             getattr(task, self.split),
-            self.replacement or own_replacement(circuit),
+            replacement,
             metrics=list(task.metrics.values()),
             random_seeds=self.random_seeds,
             ar=self.ar,
@@ -68,7 +81,34 @@ class Verify(Stage):
             transfer=self.transfer,
             progress=work.progress,
         )
-        return found.to_dict()
+        if not self.calibrate:
+            return found.to_dict()
+        calibrated = self._calibrated(work.inputs["model"], circuit, task, replacement)
+        return found.to_dict() | {"calibration": calibrated.to_dict()}
+
+    def _calibrated(
+        self, model: Model, circuit: Circuit | EdgeCircuit, task: Task, replacement: str
+    ) -> Calibrated:
+        config = Calibrating(objective=self.objective, batch_size=self.batch_size)
+        fitted = calibrate(
+            model,
+            circuit,
+            task.train,
+            replacement,
+            candidates=task.splits,
+            config=config,
+            transfer=self.transfer,
+        )
+        return with_and_without(
+            model,
+            circuit,
+            getattr(task, self.split),
+            fitted,
+            replacement,
+            metrics=list(task.metrics.values()),
+            batch_size=self.batch_size,
+            transfer=self.transfer,
+        )
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> None:
         return None

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal
 from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores
 from ...errors import RecipeError, TaskError
 from ...interventions import Mean
-from ...verify import Frontier
+from ...verify import Frontier, LossObjective, LossSize
 from .._stage import Stage, Work, ref
 from ._artifacts import SCORED, open_circuit
+from ._at_loss import at_loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ def sizes_of(circuit: Circuit | EdgeCircuit) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Select(Stage):
-    """The smallest circuit on a frontier that keeps the target.
+    """The smallest circuit on a frontier that keeps the target, or at a loss.
 
     Attributes:
         target: accuracy to keep, ...
@@ -58,6 +59,8 @@ class Select(Stage):
         share: instead of a target, this part of the universe.
         like: instead, as many nodes as that circuit has.
         positive: instead of both, the nodes whose score is above 0: those a learned mask keeps.
+        loss: instead, the smallest one at or below this many nats on the validation split, ...
+        objective: ... of `candidates`, `task` or `kl`, see `verify.smallest_at_loss`.
         replacement: under which the circuit is meant, where no frontier says it.
     """
 
@@ -66,11 +69,15 @@ class Select(Stage):
     scores: str = ref(*SCORED)
     frontier: str = ref("frontier", optional=True)
     means: str = ref("means", optional=True)
+    model: str = ref("load", optional=True)
+    task: str = ref("task", optional=True)
     target: float = 0.9
     relative: bool = True
     share: float | None = None
     like: str = ref("select", "circuit", named=True)
     positive: bool = False
+    loss: float | None = None
+    objective: LossObjective = "candidates"
     replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = ""
 
     def run(self, work: Work) -> dict[str, Any]:
@@ -86,16 +93,26 @@ class Select(Stage):
             positions = "all_but_first"
         else:
             raise RecipeError("no frontier says under which replacement: set `replacement`")
-        circuit = self._chosen(scores, sizes, work.inputs["like"])
+        reached = self._at_loss(work, scores, kind)
+        circuit = reached.circuit if reached else self._chosen(scores, sizes, work.inputs["like"])
+        measured = {"loss": reached.to_dict()} if reached else {}
         if isinstance(circuit, Circuit) and means and kind == "mean":
             circuit = replace(circuit, means=means.values)
         circuit = circuit.with_origin(
             replacement={"kind": kind, "reference": reference, "positions": positions},
             selected={name: getattr(self, name) for name in ("target", "relative", "share")}
-            | {"positive": self.positive, "split": sizes.split if sizes else ""},
+            | {"positive": self.positive, "split": sizes.split if sizes else ""}
+            | measured,
         )
         circuit.save(work.folder)
-        return sizes_of(circuit)
+        return sizes_of(circuit) | measured
+
+    def _at_loss(self, work: Work, scores: Scores | EdgeScores, kind: str) -> LossSize | None:
+        if self.loss is None:
+            return None
+        if self.positive or self.like or self.share is not None:
+            raise RecipeError("a circuit is selected by `loss` or by another setting, not both")
+        return at_loss(work, scores, kind, self.loss, self.objective)
 
     def _chosen(
         self,
@@ -110,7 +127,7 @@ class Select(Stage):
         if self.share is not None:
             return scores.top(share=self.share)
         if sizes is None:
-            raise RecipeError("select needs a frontier, a share, or `positive: true`")
+            raise RecipeError("select needs a frontier, a share, a loss, or `positive: true`")
         point = sizes.smallest(self.target, relative=self.relative)
         if point is None:
             best = max(p.accuracy.value for p in sizes.points)

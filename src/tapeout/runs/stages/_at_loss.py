@@ -1,0 +1,60 @@
+"""The circuit of a target loss, in a stage that may be killed."""
+
+import json
+from pathlib import Path
+
+from ...circuits import EdgeScores, Scores
+from ...errors import RecipeError
+from ...interventions import Mean, replacement_of
+from ...verify import Average, LossObjective, LossSize, smallest_at_loss
+from .._stage import Work
+
+
+def at_loss(
+    work: Work, scores: Scores | EdgeScores, kind: str, target: float, objective: LossObjective
+) -> LossSize:
+    """The smallest circuit at or below the loss on the validation split.
+
+    What was measured goes to `losses.jsonl`, so that a killed stage goes on from there.
+
+    Raises:
+        RecipeError: the recipe has no model or no task before this stage.
+    """
+    model, task = work.inputs["model"], work.inputs["task"]
+    if model is None or task is None:
+        raise RecipeError("to select by a loss, a `load` and a `task` stage must come before")
+    means: Mean | None = work.inputs["means"]
+    log = work.folder / "losses.jsonl"
+    return smallest_at_loss(
+        model,
+        scores,
+        task.validation,
+        means if kind == "mean" and means else replacement_of(kind),
+        target=target,
+        objective=objective,
+        known=_read(log),
+        found=lambda k, loss: _append(log, k, loss),
+        progress=work.progress,
+    )
+
+
+def _append(log: Path, k: int, loss: Average) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"k": k} | loss.to_dict()) + "\n")
+
+
+def _read(log: Path) -> dict[int, Average]:
+    """Losses of a killed attempt; a torn last line is measured again."""
+    losses: dict[int, Average] = {}
+    if log.is_file():
+        for line in log.read_text(encoding="utf-8").splitlines():
+            try:
+                data = json.loads(line)
+            except ValueError:
+                break
+            k = data.pop("k")
+            losses[k] = Average(**data)
+        log.write_text("", encoding="utf-8")
+        for k, loss in losses.items():
+            _append(log, k, loss)
+    return losses
