@@ -43,13 +43,13 @@ SPACE = {"weight": (0.1, 10.0), "learning_rate": (0.2, 1.0)}
 
 @pytest.fixture(scope="module")
 def case():
-    model = word_model(sizes=Sizes(layers=2))
+    model = word_model(sizes=Sizes(layers=1))
     return model, learnable(word_task(), model)
 
 
 def sweep(case, folder, **changes):
     model, task = case
-    settings = {"base": BASE, "space": SPACE, "trials": 4, "sampler": "optuna"} | changes
+    settings = {"base": BASE, "space": SPACE, "trials": 3, "sampler": "optuna"} | changes
     given = {"progress": settings.pop("progress", None), "means": settings.pop("means", None)}
     config = SweepConfig(**settings)
     return sweep_masks(
@@ -118,21 +118,21 @@ def test_a_killed_sweep_goes_on_as_if_nothing_had_happened(case, whole, learned,
     learned.clear()
     ticks = []
     same(sweep(case, tmp_path, progress=lambda done, total: ticks.append(done)), whole)
-    assert len(learned) == 4 - finished
+    assert len(learned) == 3 - finished
     saved = BASE.save_every if step + 1 >= BASE.save_every else 0
-    assert len(ticks) == BASE.steps * (4 - finished) - saved  # the mask in training goes on too
-    assert ticks == sorted(ticks) and ticks[-1] == 400
+    assert len(ticks) == BASE.steps * (3 - finished) - saved  # the mask in training goes on too
+    assert ticks == sorted(ticks) and ticks[-1] == 300
     assert not list(tmp_path.rglob("training*"))
 
 
 def test_a_finished_sweep_learns_nothing_again_and_can_be_prolonged(case, whole, learned, tmp_path):
     sweep(case, tmp_path, trials=2)
     same(sweep(case, tmp_path), whole)
-    assert len(learned) == 4
+    assert len(learned) == 3
     same(sweep(case, tmp_path), whole)
-    assert len(learned) == 4
-    shorter = sweep(case, tmp_path, trials=3)
-    assert shorter.trials == whole.trials[:3]
+    shorter = sweep(case, tmp_path, trials=2)
+    assert shorter.trials == whole.trials[:2]
+    assert len(learned) == 3
 
 
 def test_a_torn_last_line_is_learned_again_and_a_damaged_one_is_told(case, whole, tmp_path):
