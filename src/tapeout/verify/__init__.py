@@ -7,7 +7,7 @@ from ._evaluate import Outcome, evaluate, prefix_only
 from ._faithfulness import MIB_SHARES, Faithfulness, faithfulness
 from ._frontier import GRID, Frontier, Point, frontier
 from ._intervals import Average, Share
-from ._loss_size import LossSize, smallest_at_loss
+from ._loss_size import LossSize, circuit_loss, smallest_at_loss
 from ._losses import LossObjective
 from ._recovery import Recovery, recovery
 from ._worth import Worth, worth
@@ -29,6 +29,7 @@ __all__ = [
     "Share",
     "Worth",
     "calibrate",
+    "circuit_loss",
     "evaluate",
     "faithfulness",
     "frontier",

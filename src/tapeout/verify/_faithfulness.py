@@ -114,6 +114,14 @@ def faithfulness(
     )
 
 
+def faithfulness_of(full: float, circuit: float, empty: float) -> float | None:
+    """How much of the way from the empty circuit to the full model a circuit keeps (MIB).
+
+    None where the two are equal, so that there is nothing to keep.
+    """
+    return None if full == empty else (circuit - empty) / (full - empty)
+
+
 def _area(x: Sequence[float], y: Sequence[float]) -> float:
     corners = pairwise(zip(x, y, strict=True))
     return sum((right - left) * (low + high) / 2 for (left, low), (right, high) in corners)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ..circuits import Circuit, EdgeCircuit, EdgeScores, Scores
 from ..errors import TaskError
-from ..interventions import Mean, Partners, Replacement, replacement_of
+from ..interventions import Mean, Partners, Replacement, circuit_replacement, replacement_of
 from ..models import Model
 from ..tasks import Split
 from ._evaluate import evaluate
@@ -73,6 +73,7 @@ def smallest_at_loss(
     relative_to: Base = None,
     objective: LossObjective = "candidates",
     shares: Sequence[float] = GRID,
+    precision: float = 0.0,
     batch_size: int = 64,
     sliced: bool | None = None,
     known: Mapping[int, Average] | None = None,
@@ -97,6 +98,7 @@ def smallest_at_loss(
         objective: `kl` (from the full model at the answer), `task` (the right answer over the
             whole vocabulary) or `candidates` (the right tokens among right tokens and foils).
         shares: the grid, as parts of the universe.
+        precision: stop halving at a gap of this part of the universe; 0 leaves none.
         batch_size: examples per forward.
         sliced: as in `evaluate`.
         known: losses of an earlier, interrupted call by k; they are not measured again.
@@ -133,7 +135,8 @@ def smallest_at_loss(
         return curve[k]
 
     bar = _bar(target, relative_to, {"full": lambda: run(None), "empty": lambda: measure(0)})
-    k = _smallest(grid, lambda k: measure(k).value <= bar)
+    gap = max(1, round(precision * nodes))
+    k = _smallest(grid, lambda k: measure(k).value <= bar, gap)
     if k is None:
         raise TaskError(
             f"with nothing replaced the loss on {split.name} is {curve[nodes].value:.4g} nats "
@@ -159,6 +162,28 @@ def smallest_at_loss(
     )
 
 
+def circuit_loss(
+    model: Model,
+    circuit: Circuit | EdgeCircuit,
+    split: Split,
+    replacement: str | Replacement = "counterfactual",
+    *,
+    objective: LossObjective = "kl",
+    batch_size: int = 64,
+) -> Average:
+    """A circuit's loss, as `smallest_at_loss` measures it.
+
+    Raises:
+        TaskError: there is no such objective, or the examples lack what it or the replacement
+            needs.
+        CircuitError: the circuit does not fit the model.
+    """
+    metric = Loss(model, objective).metric
+    fill = circuit_replacement(circuit, replacement)
+    options = {"metrics": [metric], "batch_size": batch_size}
+    return evaluate(model, split, circuit, fill, **options).average("loss")
+
+
 def _bar(target: float, relative_to: Base, losses: Mapping[str, Callable[[], Average]]) -> float:
     """The loss to reach, in nats.
 
@@ -176,7 +201,7 @@ def _bar(target: float, relative_to: Base, losses: Mapping[str, Callable[[], Ave
     return bar
 
 
-def _smallest(grid: Sequence[int], passes: Callable[[int], bool]) -> int | None:
+def _smallest(grid: Sequence[int], passes: Callable[[int], bool], gap: int) -> int | None:
     """The smallest k from which everything that was tried passes; None if the last one fails."""
     good, bad = None, -1
     for k in reversed(grid):
@@ -184,7 +209,7 @@ def _smallest(grid: Sequence[int], passes: Callable[[int], bool]) -> int | None:
             bad = k
             break
         good = k
-    while good is not None and good - bad > 1:
+    while good is not None and good - bad > gap:
         middle = (bad + good) // 2
         good, bad = (middle, bad) if passes(middle) else (good, middle)
     return good

@@ -12,6 +12,7 @@ from ..models import Model
 from ..tasks import Metric, Split
 from ._controls import random_like
 from ._evaluate import Outcome, evaluate, prefix_only
+from ._faithfulness import faithfulness_of
 from ._intervals import Average, Share
 
 Progress = Callable[[int, int], None]
@@ -31,7 +32,7 @@ class Recovery:
         teacher_forced, autoregressive: the circuit alone.
         ar_by: `induction` if one forward gave both (see `prefix_only`), else `generation`.
         kl: KL from the full model at the answer, in nats.
-        metrics: metric -> (full model, circuit).
+        metrics: metric -> (full model, circuit, empty circuit).
         empty: the empty circuit, that is what the replacement alone leaks.
         random: random circuits with as many nodes per layer, one per seed.
         necessity: what is left when the circuit alone is replaced.
@@ -50,7 +51,7 @@ class Recovery:
     autoregressive: Share
     ar_by: Literal["induction", "generation"]
     kl: Average
-    metrics: dict[str, tuple[Average, Average]]
+    metrics: dict[str, tuple[Average, Average, Average]]
     empty: Share
     random: list[Share]
     necessity: Share
@@ -85,8 +86,13 @@ class Recovery:
             "relative": self.relative,
             "kl": self.kl.to_dict(),
             "metrics": {
-                name: {"full": full.to_dict(), "circuit": own.to_dict()}
-                for name, (full, own) in self.metrics.items()
+                name: {
+                    "full": full.to_dict(),
+                    "circuit": own.to_dict(),
+                    "empty": empty.to_dict(),
+                    "faithfulness": faithfulness_of(full.value, own.value, empty.value),
+                }
+                for name, (full, own, empty) in self.metrics.items()
             },
             "empty": self.empty.to_dict(),
             "empty_leaks": self.leaks,
@@ -155,6 +161,7 @@ def recovery(
             model, split, circuit, fill, batch_size=batch_size, transfer=transfer, generate=True
         )
     )
+    empty = run(replace(circuit, kept=torch.zeros_like(circuit.kept)), metrics=metrics)
     controls = [random_like(circuit, seed) for seed in range(random_seeds)]
     return Recovery(
         circuit=circuit,
@@ -169,8 +176,11 @@ def recovery(
         autoregressive=written.accuracy,
         ar_by="induction" if by_induction else "generation",
         kl=alone.average("kl"),
-        metrics={m.name: (full.average(m.name), alone.average(m.name)) for m in metrics},
-        empty=run(replace(circuit, kept=torch.zeros_like(circuit.kept))).accuracy,
+        metrics={
+            m.name: (full.average(m.name), alone.average(m.name), empty.average(m.name))
+            for m in metrics
+        },
+        empty=empty.accuracy,
         random=[run(control).accuracy for control in controls],
         necessity=run(~circuit).accuracy,
         necessity_random=[run(~control).accuracy for control in controls],

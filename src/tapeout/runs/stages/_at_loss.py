@@ -3,17 +3,22 @@
 import json
 from pathlib import Path
 
-from ...circuits import EdgeScores, Scores
+from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores
 from ...errors import RecipeError
 from ...interventions import Mean, replacement_of
-from ...verify import Average, LossObjective, LossSize, smallest_at_loss
+from ...verify import Average, LossObjective, LossSize, circuit_loss, smallest_at_loss
 from .._stage import Work
 
 
 def at_loss(
-    work: Work, scores: Scores | EdgeScores, kind: str, target: float, objective: LossObjective
+    work: Work,
+    scores: Scores | EdgeScores,
+    kind: str,
+    target: float | None,
+    objective: LossObjective,
+    precision: float,
 ) -> LossSize:
-    """The smallest circuit at or below the loss on the validation split.
+    """The smallest circuit at or below the loss, or that of its rival, on the validation split.
 
     What was measured goes to `losses.jsonl`, so that a killed stage goes on from there.
 
@@ -24,6 +29,10 @@ def at_loss(
     if model is None or task is None:
         raise RecipeError("to select by a loss, a `load` and a `task` stage must come before")
     means: Mean | None = work.inputs["means"]
+    rival: Circuit | EdgeCircuit | None = work.inputs["rival"]
+    if target is None:
+        assert rival is not None
+        target = circuit_loss(model, rival, task.validation, kind, objective=objective).value
     log = work.folder / "losses.jsonl"
     return smallest_at_loss(
         model,
@@ -32,6 +41,7 @@ def at_loss(
         means if kind == "mean" and means else replacement_of(kind),
         target=target,
         objective=objective,
+        precision=precision,
         known=_read(log),
         found=lambda k, loss: _append(log, k, loss),
         progress=work.progress,

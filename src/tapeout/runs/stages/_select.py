@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores
+from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores, summarise
 from ...errors import RecipeError, TaskError
 from ...interventions import Mean
 from ...verify import Frontier, LossObjective, LossSize
@@ -44,9 +44,22 @@ def sizes_of(circuit: Circuit | EdgeCircuit) -> dict[str, Any]:
     """A circuit's sizes as a stage reports them."""
     parts = {part: {"kept": k, "total": t} for part, (k, t) in circuit.by_part().items()}
     sizes: dict[str, Any] = {"size": circuit.size, "share": circuit.share, "by_part": parts}
+    sizes["counts"] = _counts(circuit)
     if isinstance(circuit, Circuit):
         sizes["by_layer"] = [vars(row) for row in circuit.by_layer()]
     return sizes
+
+
+def _counts(circuit: Circuit | EdgeCircuit) -> dict[str, dict[str, int] | None]:
+    """Heads, MLPs and edges, alike for circuits of nodes and of edges."""
+    found = summarise(circuit)
+    blocks = found.granularities
+    counts = {
+        "heads": blocks["attn.z:head"],
+        "mlps": blocks["mlp.resid_delta:block"],
+        "edges": found.edges,
+    }
+    return {part: asdict(count) if count else None for part, count in counts.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +73,9 @@ class Select(Stage):
         like: instead, as many nodes as that circuit has.
         positive: instead of both, the nodes whose score is above 0: those a learned mask keeps.
         loss: instead, the smallest one at or below this many nats on the validation split, ...
+        rival: or at or below the loss of this circuit, ...
         objective: ... of `candidates`, `task` or `kl`, see `verify.smallest_at_loss`.
+        precision: of a size that a loss decides, as a part of the universe.
         replacement: under which the circuit is meant, where no frontier says it.
     """
 
@@ -77,7 +92,9 @@ class Select(Stage):
     like: str = ref("select", "circuit", named=True)
     positive: bool = False
     loss: float | None = None
+    rival: str = ref("select", "circuit", named=True)
     objective: LossObjective = "candidates"
+    precision: float = 0.0
     replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = ""
 
     def run(self, work: Work) -> dict[str, Any]:
@@ -108,11 +125,11 @@ class Select(Stage):
         return sizes_of(circuit) | measured
 
     def _at_loss(self, work: Work, scores: Scores | EdgeScores, kind: str) -> LossSize | None:
-        if self.loss is None:
+        if self.loss is None and not self.rival:
             return None
         if self.positive or self.like or self.share is not None:
-            raise RecipeError("a circuit is selected by `loss` or by another setting, not both")
-        return at_loss(work, scores, kind, self.loss, self.objective)
+            raise RecipeError("a circuit is selected by a loss or by another setting, not both")
+        return at_loss(work, scores, kind, self.loss, self.objective, self.precision)
 
     def _chosen(
         self,
