@@ -36,7 +36,8 @@ SPREAD: dict[str, dict[str, Number]] = {
 """Preset -> the settings that its paper searched or left open -> by what factor either side of the
 preset's value to search; see `around`. The centres are the presets' (for weight-sparse pruning,
 those of an independent re-implementation that starts CARBS from them), the factors are ours: a rate
-ten times too high leaves that mask's parameters at their bounds, so there it is 3."""
+ten times too high leaves that mask's parameters at their bounds, so there it is 3. That paper's
+`k_coef` is `weight` over the number of a part's nodes."""
 
 
 @dataclass(frozen=True, kw_only=True)

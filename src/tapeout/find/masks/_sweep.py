@@ -95,8 +95,7 @@ def sweep_masks(
         RecipeError: there is no such setting, or its bounds are none.
         RunError: the storage is of another sweep or cannot be written; or Optuna is missing.
 
-    Source: weight-sparse transformers, A.5, search pruning's settings; size against loss is its
-    figure 3.
+    Source: the search over pruning's settings of weight-sparse transformers, A.5.
     """
     config = config or SweepConfig(**options)
 
