@@ -9,6 +9,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from . import looks
 from .errors import TapeoutError
 
 Positional = tyro.conf.Positional
@@ -184,74 +185,9 @@ def runs(folder: Positional[Path] = Path("runs"), /) -> None:
     Console().print(table)
 
 
-@app.command(name="tasks")
-def tasks(
-    model: Positional[str] = "",
-    task: Positional[str] = "",
-    /,
-    *,
-    n: int | None = None,
-    seed: int = 0,
-) -> None:
-    """List the built-in tasks; or say how well MODEL does TASK.
-
-    Args:
-        model: An alias, a folder, a .gguf file or a Hugging Face id.
-        task: A built-in task or a JSONL file.
-        n: Examples to try; the task's own default if left out.
-        seed: Of the examples.
-    """
-    from .tasks import TASKS, build
-
-    console = Console()
-    if not task:
-        table = Table("task", "what it asks")
-        for name, entry in TASKS.items():
-            table.add_row(name, entry.about)
-        console.print(table)
-        return
-    from .models import load
-    from .report import worth_table
-    from .verify import worth
-
-    handle = load(model)
-    built = build(task, handle.tokenizer, n=n, seed=seed)
-    for example in built.test.examples[:3]:
-        console.print(f"  {example.prompt!r} -> {example.answers[0]!r}", markup=False)
-    console.print(worth_table({"worth": worth(handle, built, built.test).to_dict()}))
-
-
-@app.command(name="models")
-def models(model: Positional[str] = "", /) -> None:
-    """List aliases and families; or show MODEL's sites.
-
-    Args:
-        model: An alias, a folder, a .gguf file or a Hugging Face id.
-    """
-    from .models import ALIASES, FAMILIES, SITES, load
-
-    console = Console()
-    if not model:
-        table = Table("alias", "what it is")
-        for name, alias in ALIASES.items():
-            table.add_row(name, alias.about)
-        console.print(table)
-        console.print("families:", ", ".join(sorted(FAMILIES)))
-        return
-    handle = load(model)
-    table = Table("site", "layers", "channels in each", "heads", title=repr(handle))
-    for site in SITES:
-        widths = handle.shape.widths[site]
-        there = [layer for layer, width in enumerate(widths) if width]
-        heads = {handle.shape.heads(layer, site) for layer in there} if "attn." in site else set()
-        heads = heads if site in ("attn.q", "attn.k", "attn.v", "attn.z") else set()
-        table.add_row(site, str(len(there)), _range(widths), _range(heads))
-    console.print(table)
-
-
-def _range(values: Any) -> str:
-    low, high = min(values, default=0), max(values, default=0)
-    return "" if not high else str(high) if low == high else f"{low}-{high}"
+app.command(name="tasks")(looks.tasks)
+app.command(name="models")(looks.models)
+app.command(name="show")(looks.show)
 
 
 def _beside(place: Path, suffix: str) -> Path:

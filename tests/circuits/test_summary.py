@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeout import extract
-from tapeout.circuits import Circuit, Universe, paper_edges, summarise
+from tapeout.circuits import (
+    Circuit,
+    Count,
+    EdgeCircuit,
+    EdgeUniverse,
+    Universe,
+    paper_edges,
+    summarise,
+)
 from tapeout.interventions import Zero
 from tapeout.models import layers_of
 
@@ -110,6 +118,7 @@ def test_the_papers_tables_come_out_of_the_circuits_they_describe(table):
     for name, sparsity in table.sparsity.items():
         # a table that cuts digits off and one that rounds them both pass
         assert 100 * found.granularities[name].sparsity == pytest.approx(sparsity, abs=0.1), name
+    assert found.paper_edges is not None
     assert round(100 * found.paper_edges.sparsity, 2) == table.compression
     for row in found.layers:
         layer = row.layer
@@ -122,8 +131,8 @@ def test_the_papers_tables_come_out_of_the_circuits_they_describe(table):
 
 def test_full_counts_of_gpt2_small():
     found = summarise(Circuit.full(Universe.of(gpt2_small(), SPEC)))
-    assert found.paper_edges.kept == found.paper_edges.total == 31_902 + 877
-    assert found.edges is not None and found.edges.kept == found.edges.total == 32_491
+    assert found.paper_edges == Count(kept=31_902 + 877, total=31_902 + 877)
+    assert found.edges == Count(kept=32_491, total=32_491)
     # 12 layers of 4 x 768 x 768 and 2 x 768 x 3072, with biases by the paper's rule
     assert found.parameters.total == 12 * (4 * 768**2 + 2 * 768 * 3072)
     assert found.paper_parameters.total == found.parameters.total + 12 * (5 * 768 + 3072)
@@ -168,8 +177,9 @@ def test_counts_agree_with_the_circuits_own_where_nothing_is_nested(family, size
     for part, (kept, total) in circuit.by_part().items():
         assert (found.granularities[part].kept, found.granularities[part].total) == (kept, total)
     assert (found.edges is None) == (family in ("gemma2", "gemma3_text", "olmo2"))
-    full = found.paper_edges.total
-    assert full == paper_edges([sizes.heads] * sizes.layers, [True] * sizes.layers)
+    assert found.paper_edges is not None
+    full = paper_edges([sizes.heads] * sizes.layers, [True] * sizes.layers)
+    assert found.paper_edges.total == full
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "phi3"])
@@ -188,3 +198,15 @@ def test_parameters_are_those_that_an_extraction_keeps(family, seed):
         blocks = layers_of(small.hf, small.anatomy.family)
         weights = [p for block in blocks for p in block.parameters() if p.dim() == 2]
         assert sum(p.numel() for p in weights) == wanted
+
+
+def test_a_circuit_of_edges_keeps_what_writes_along_them():
+    edges = EdgeUniverse(tiny("llama", Sizes(layers=2)).shape)
+    circuit = EdgeCircuit(edges, torch.zeros(edges.size, dtype=torch.bool))
+    for name in ("input->a0.h0<v>", "a0.h1->m1", "m1->logits", "input->m0"):
+        circuit.kept[edges.edge(name)] = True
+    found = summarise(circuit)
+    assert found.heads == ["0.1"]
+    assert [row.mlp for row in found.layers] == [False, True]  # m0 writes nowhere
+    assert (found.edges, found.paper_edges) == (Count(kept=3, total=edges.size), None)
+    assert found.granularities["attn.z:head"] == Count(kept=1, total=8)

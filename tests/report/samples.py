@@ -107,7 +107,36 @@ def select(size: int = 25) -> Json:
         )
         for layer, kept in enumerate(counts)
     ]
-    return {"size": size, "share": size / 100, "by_part": parts(), "by_layer": rows}
+    sizes = {"size": size, "share": size / 100, "by_part": parts(), "by_layer": rows}
+    return sizes | {"summary": summary()}
+
+
+def summary() -> Json:
+    """Two layers of four heads and 46 MLP channels; the second MLP is gone."""
+    rows = [
+        {
+            "layer": layer,
+            "attention": True,
+            "mlp": hidden > 0,
+            "heads": kept(len(heads), 4),
+            "kept_heads": heads,
+            "head_channels": kept(8 * len(heads), 32),
+            "hidden": kept(hidden, 46),
+            "outputs": kept(32 if hidden else 0, 32),
+        }
+        for layer, heads, hidden in ((0, [0, 1, 2, 3], 20), (1, [2], 0))
+    ]
+    parts = {
+        "attn.z:head": kept(5, 8) | {"gated": True},
+        "mlp.resid_delta:block": kept(1, 2) | {"gated": False},
+    }
+    counts = {"edges": kept(31, 71), "parameters": kept(900, 1800)}
+    counts |= {"paper_edges": kept(40, 74), "paper_parameters": kept(950, 1900)}
+    return {"granularities": parts, "layers": rows} | counts
+
+
+def kept(some: int, total: int) -> Json:
+    return {"kept": some, "total": total}
 
 
 def parts() -> Json:

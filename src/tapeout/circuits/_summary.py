@@ -1,14 +1,18 @@
 """What a circuit keeps, counted as multi-granular node pruning reports it (paper 5, tables 1-6)."""
 
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..models import ModelShape
 from ._as_edges import as_edges
 from ._circuit import Circuit
+from ._edge_circuit import EdgeCircuit
 from ._edge_universe import EdgeUniverse
 from ._paper_edges import paper_edges
 from ._parameters import cut_parameters, paper_parameters
 from ._units import LayerUnits, Units
+from ._universe import Universe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,8 @@ class Summary:
             they are.
         gated: those of them that have gates of their own in the circuit's universe.
         layers: layer by layer.
-        paper_edges: all edges among the heads and MLPs left, by the paper's rule.
+        paper_edges: all edges among the heads and MLPs left, by the paper's rule; None for a
+            circuit of edges, which has its own.
         edges: the same by the literature's rule (ACDC, EAP, MIB), along paths from the embedding
             to the logits; None for a family whose heads have no edges of their own.
         paper_parameters: of attention and MLP by the paper's rule.
@@ -74,7 +79,7 @@ class Summary:
     granularities: dict[str, Count]
     gated: tuple[str, ...]
     layers: tuple[LayerSummary, ...]
-    paper_edges: Count
+    paper_edges: Count | None
     edges: Count | None
     paper_parameters: Count
     parameters: Count
@@ -85,37 +90,54 @@ class Summary:
         return [f"{row.layer}.{head}" for row in self.layers for head in row.kept_heads]
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"heads": self.heads}
+        """Plain values under stable keys."""
+        counts = {
+            part: asdict(count) | {"gated": part in self.gated}
+            for part, count in self.granularities.items()
+        }
+        layers = [asdict(row) | {"kept_heads": list(row.kept_heads)} for row in self.layers]
+        return asdict(self) | {
+            "granularities": counts,
+            "gated": list(self.gated),
+            "layers": layers,
+            "heads": self.heads,
+        }
 
 
-def summarise(circuit: Circuit, *, parallel: bool | None = None) -> Summary:
+def summarise(circuit: Circuit | EdgeCircuit, *, parallel: bool | None = None) -> Summary:
     """Count what a circuit keeps.
 
     Args:
-        circuit: of nodes.
-        parallel: attention and MLP of a layer read the same stream, which changes how many edges
-            there are; by default True for GPT-NeoX, as in Pythia.
+        circuit: of nodes; or of edges, whose heads and MLPs are those that write along one.
+        parallel: of nodes: attention and MLP of a layer read the same stream, which changes how
+            many edges there are; by default True for GPT-NeoX, as in Pythia.
     """
     shape = circuit.universe.shape
-    left, full = Units.of(circuit), Units.of(Circuit.full(circuit.universe))
+    full = Units.of(Circuit.full(Universe.of(shape, "embed:block")))
+    if isinstance(circuit, EdgeCircuit):
+        left, gated, among = Units.of_edges(circuit), {"attn.z:head", "mlp.resid_delta:block"}, None
+        edges = Count(kept=circuit.size, total=circuit.universe.size)
+    else:
+        left, gated = Units.of(circuit), {f"{site}:{unit}" for site, unit in circuit.universe.parts}
+        among = Count(kept=_paper_edges(left), total=_paper_edges(full))
+        edges = _edges(circuit, shape.family == "gpt_neox" if parallel is None else parallel)
     rows = tuple(
         _row(layer, own, whole)
         for layer, (own, whole) in enumerate(zip(left.layers, full.layers, strict=True))
     )
+
+    def parameters(rule: Callable[[ModelShape, int, LayerUnits], int]) -> Count:
+        kept, total = (sum(rule(shape, i, u) for i, u in enumerate(x.layers)) for x in (left, full))
+        return Count(kept=kept, total=total)
+
     return Summary(
-        granularities=_granularities(circuit, rows, left),
-        gated=tuple(f"{site}:{granularity}" for site, granularity in circuit.universe.parts),
+        granularities=_granularities(gated, rows, left),
+        gated=tuple(sorted(gated)),
         layers=rows,
-        paper_edges=Count(kept=_paper_edges(left), total=_paper_edges(full)),
-        edges=_edges(circuit, shape.family == "gpt_neox" if parallel is None else parallel),
-        paper_parameters=Count(
-            kept=sum(paper_parameters(shape, i, own) for i, own in enumerate(left.layers)),
-            total=sum(paper_parameters(shape, i, own) for i, own in enumerate(full.layers)),
-        ),
-        parameters=Count(
-            kept=sum(cut_parameters(shape, i, own) for i, own in enumerate(left.layers)),
-            total=sum(cut_parameters(shape, i, own) for i, own in enumerate(full.layers)),
-        ),
+        paper_edges=among,
+        edges=edges,
+        paper_parameters=parameters(paper_parameters),
+        parameters=parameters(cut_parameters),
     )
 
 
@@ -137,7 +159,7 @@ def _row(layer: int, left: LayerUnits, full: LayerUnits) -> LayerSummary:
 
 
 def _granularities(
-    circuit: Circuit, rows: tuple[LayerSummary, ...], left: Units
+    gated: Collection[str], rows: tuple[LayerSummary, ...], left: Units
 ) -> dict[str, Count]:
     def over_layers(name: str) -> Count:
         return sum((getattr(row, name) for row in rows), Count(kept=0, total=0))
@@ -151,9 +173,9 @@ def _granularities(
         ),
     }
     above: dict[str, Count] = {}
-    if ("embed", "block") in circuit.universe.parts:
+    if "embed:block" in gated:
         above["embed:block"] = Count(kept=int(left.embedding.any()), total=1)
-    if ("layer", "block") in circuit.universe.parts:
+    if "layer:block" in gated:
         layers = sum(row.attention or row.mlp for row in rows)
         above["layer:block"] = Count(kept=layers, total=len(rows))
     return (

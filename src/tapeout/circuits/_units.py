@@ -1,4 +1,4 @@
-"""What a circuit of nodes leaves of every layer's heads and channels."""
+"""What a circuit leaves of every layer's heads and channels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..models import Site
 from ._circuit import Circuit
+from ._edge_circuit import EdgeCircuit
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,25 @@ class Units:
             tuple(_layer(circuit, gates, layer) for layer in places),
             _gate(circuit, gates, 0, "embed"),
         )
+
+    @classmethod
+    def of_edges(cls, circuit: EdgeCircuit) -> "Units":
+        """The units of a circuit of edges: those that write along an active one, as a whole."""
+        shape, universe = circuit.universe.shape, circuit.universe
+        writes = universe.table(circuit.active).any(dim=1).tolist()
+        used = dict(zip(universe.writers, writes, strict=True))
+
+        def wide(name: str, width: int) -> Tensor:
+            return torch.full((width,), used.get(name, False))
+
+        layers = []
+        for layer in range(shape.n_layers):
+            heads = [used[f"a{layer}.h{head}"] for head in range(shape.heads(layer))]
+            kept = torch.tensor(heads, dtype=torch.bool)
+            widths = (shape.width(layer, site) for site in ("mlp.post_act", "mlp.resid_delta"))
+            mlp = [wide(f"m{layer}", width) for width in widths]
+            layers.append(LayerUnits(kept, kept.repeat_interleave(shape.head_dim), *mlp))
+        return cls(tuple(layers), wide("input", shape.width(0, "embed")))
 
 
 def _layer(circuit: Circuit, gates: Mapping[tuple[int, Site], Tensor], layer: int) -> LayerUnits:

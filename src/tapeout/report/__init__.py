@@ -1,6 +1,7 @@
 """What a run found, as one page and as tables for the terminal."""
 
 from ._page import write_report
+from ._summary_tables import comparison_table, origin_table, summary_tables
 from ._terminal import (
     evidence_table,
     frontier_table,
@@ -11,10 +12,13 @@ from ._terminal import (
 )
 
 __all__ = [
+    "comparison_table",
     "evidence_table",
     "frontier_table",
+    "origin_table",
     "sizes_table",
     "speed_table",
+    "summary_tables",
     "tables_of",
     "worth_table",
     "write_report",

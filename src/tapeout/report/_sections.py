@@ -10,6 +10,7 @@ from ._html import Html, code, details, isolated, join, name, paragraph, section
 from ._measures import MEASURES
 from ._results import Results, Stage
 from ._strips import layer_bars, whisker
+from ._summary_part import summary_part
 from ._text import (
     accuracy_words,
     mebibytes,
@@ -145,7 +146,7 @@ def sizes_section(results: Results) -> Html:
     for stage, sizes in results.circuits:
         title = tag("h3", name(stage.name)) if several else Html()
         whole = f"{sizes.size:,} nodes, {share(sizes.share)} of the universe."
-        parts.append(join(title, paragraph(whole), *_part_figures(sizes)))
+        parts.append(join(title, paragraph(whole), *_part_figures(sizes), summary_part(stage)))
     return section("Where the circuit lies", *parts)
 
 

@@ -15,6 +15,8 @@ _HIDDEN = re.compile(
 """Control characters, direction marks, lone surrogates: what acts on a page without being seen."""
 
 PARTS = {
+    "layer:block": "layers",
+    "embed:block": "embedding",
     "embed:channel": "embedding channels",
     "attn.act_in:channel": "attention input channels",
     "attn.q:head": "query heads",

@@ -1,5 +1,6 @@
 """Recipes, stages, artifacts, resume."""
 
+from ._circuits import Found, Proof, circuits_in
 from ._list import dry_run, list_runs
 from ._quick import find_recipe, recipe_of, with_stages
 from ._recipe import Recipe, parse_recipe, read_recipe
@@ -7,8 +8,11 @@ from ._run import Finished, Watcher, run_recipe
 
 __all__ = [
     "Finished",
+    "Found",
+    "Proof",
     "Recipe",
     "Watcher",
+    "circuits_in",
     "dry_run",
     "find_recipe",
     "list_runs",

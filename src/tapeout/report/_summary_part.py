@@ -1,0 +1,30 @@
+"""The page's tables of circuits at every granularity."""
+
+from ._html import Html, details, isolated, join, name, paragraph, table, tag
+from ._results import Stage
+from ._summary import COUNT_HEAD, LAYER_HEAD, PART_HEAD, Summary
+
+
+def summary_part(stage: Stage) -> Html:
+    """What a circuit keeps by granularity, in edges, in parameters, and layer by layer."""
+    if "summary" not in stage.metrics:
+        return Html()
+    found, label = Summary.of(stage.metrics.child("summary")), f"of {isolated(stage.name)}"
+    caption = join(
+        name(stage.name),
+        ": units that can still act. What lies in a dropped block or head is gone, and so is one "
+        "of which nothing is left inside.",
+    )
+    parts = table(
+        caption, PART_HEAD, [(None, found.part_lines)], label=f"Units {label}", words=(0, 4)
+    )
+    counts = table(
+        "Edges between what is left, and parameters of attention and MLPs.",
+        COUNT_HEAD,
+        [(None, found.count_lines)],
+        label=f"Edges {label}",
+    )
+    lines = [layer.cells for layer in found.layers]
+    layers = table("Layer by layer", LAYER_HEAD, [(None, lines)], label=f"Layers {label}")
+    heads = paragraph(tag("b", found.heads_title), ": ", found.heads_words)
+    return join(parts, counts, details("Layers and heads", layers, heads))
