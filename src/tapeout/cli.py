@@ -156,18 +156,58 @@ def run(
         out: The run's folder; by default runs/NAME.
         dry_run: Check the recipe and show what would run.
     """
-    from .runs import dry_run as plan
     from .runs import read_recipe
 
     parsed = read_recipe(recipe)
     folder = out or Path("runs") / parsed.name
     if dry_run:
-        table = Table("stage", "kind", "reads", "state", title=f"{parsed.name}: nothing was run")
-        for row in plan(parsed, folder):
-            table.add_row(*row)
-        Console().print(table)
+        _planned(parsed, folder)
         return
     _run(parsed.source, folder)
+
+
+@app.command(name="compare")
+def compare(
+    comparison: Positional[Path],
+    /,
+    *,
+    out: Path | None = None,
+    model: str = "",
+    dry_run: bool = False,
+) -> None:
+    """Put methods side by side: every method on every task, at equal data, replacement and size.
+
+    Args:
+        comparison: A YAML file with a model, tasks and methods (see recipes/).
+        out: The run's folder; by default runs/NAME.
+        model: Compare on this model instead.
+        dry_run: Check the comparison and show what would run.
+    """
+    from .progress import drawn
+    from .report import methods_table, write_methods_page
+    from .runs import (
+        comparison_recipe,
+        comparison_rows,
+        read_comparison,
+        run_recipe,
+        write_comparison,
+    )
+
+    wanted = read_comparison(comparison, model=model)
+    recipe, folder = comparison_recipe(wanted), out or Path("runs") / wanted.name
+    if dry_run:
+        _planned(recipe, folder)
+        return
+    console = Console()
+    with drawn(console) as watch:
+        finished = run_recipe(recipe, folder, watch)
+    rows = comparison_rows(wanted, finished)
+    console.print(methods_table(rows))
+    for path in (
+        write_comparison(folder, wanted.name, rows),
+        write_methods_page(folder, wanted.name, rows),
+    ):
+        console.print(f"written: {path}", markup=False, highlight=False)
 
 
 @app.command(name="runs")
@@ -188,6 +228,16 @@ def runs(folder: Positional[Path] = Path("runs"), /) -> None:
 app.command(name="tasks")(looks.tasks)
 app.command(name="models")(looks.models)
 app.command(name="show")(looks.show)
+
+
+def _planned(recipe: Any, folder: Path) -> None:
+    """Print what a recipe would run."""
+    from .runs import dry_run as plan
+
+    table = Table("stage", "kind", "reads", "state", title=f"{recipe.name}: nothing was run")
+    for row in plan(recipe, folder):
+        table.add_row(*row)
+    Console().print(table)
 
 
 def _beside(place: Path, suffix: str) -> Path:

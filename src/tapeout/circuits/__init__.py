@@ -14,9 +14,10 @@ from ._edge_universe import EdgeUniverse, Reader
 from ._paper_edges import paper_edges
 from ._scores import Scores
 from ._summary import Count, LayerSummary, Summary, summarise
-from ._universe import Group, Universe
+from ._universe import LAYER, Group, Universe
 
 __all__ = [
+    "LAYER",
     "Circuit",
     "Count",
     "EdgeCircuit",

@@ -1,5 +1,6 @@
 """What a run found, as one page and as tables for the terminal."""
 
+from ._methods import methods_table, write_methods_page
 from ._page import write_report
 from ._summary_tables import comparison_table, origin_table, summary_tables
 from ._terminal import (
@@ -15,11 +16,13 @@ __all__ = [
     "comparison_table",
     "evidence_table",
     "frontier_table",
+    "methods_table",
     "origin_table",
     "sizes_table",
     "speed_table",
     "summary_tables",
     "tables_of",
     "worth_table",
+    "write_methods_page",
     "write_report",
 ]

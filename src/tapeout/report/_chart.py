@@ -10,7 +10,7 @@ from ._views import Frontier, Point
 
 SERIES_STYLES = 6
 _LINE = 14
-_MARKERS = (
+MARKERS = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
     "M-3.6-3.6h7.2v7.2h-7.2z",
     "M0-5.2L5.2 0L0 5.2L-5.2 0z",
@@ -156,7 +156,7 @@ def _dot(axes: Axes, place: int, title: str, point: Point) -> Html:
         f"{accuracy.right:,}/{accuracy.n:,} right, {percent(accuracy.value)}, "
         f"95% interval {span(accuracy.low, accuracy.high)}"
     )
-    marker = _MARKERS[place % SERIES_STYLES]
+    marker = MARKERS[place % SERIES_STYLES]
     return tag(
         "g",
         tag("title", said),
@@ -176,7 +176,7 @@ def _legend(series: Sequence[tuple[str, Frontier]]) -> Html:
         swatch = tag(
             "svg",
             tag("path", class_="curve", d="M0 8H28"),
-            tag("path", class_="dot", d=_MARKERS[style], transform="translate(14 8)"),
+            tag("path", class_="dot", d=MARKERS[style], transform="translate(14 8)"),
             class_=f"swatch s{style}",
             viewBox="0 0 28 16",
             aria_hidden="true",

@@ -1,17 +1,14 @@
 """The page: put together and written beside the results."""
 
-import base64
-import hashlib
-import os
 from pathlib import Path
 
-from ..errors import RunError
 from ._caveats import caveats
 from ._facts import method_section, other_section, task_section
 from ._headline import headline
 from ._html import Html, isolated, join, name, paragraph, tag
 from ._results import Results, read_results
 from ._sections import evidence_section, frontier_section, sizes_section, speed_section
+from ._shell import shell, write_page
 
 
 def write_report(run: str | Path) -> Path:
@@ -27,23 +24,14 @@ def write_report(run: str | Path) -> Path:
         RunError: there are no results, they are damaged, or the page cannot be written.
     """
     run = Path(run)
-    page = _page(read_results(run), again=(run / "recipe.json").is_file())
-    path = run / "report.html"
-    partial = path.with_name(f".report.html.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(page.encode("utf-8", "replace"))
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RunError(
-            f"cannot write {path}: {error.strerror}. Make the folder writable, or copy the run"
-        ) from error
-    return path
+    return write_page(run / "report.html", _page(read_results(run), run))
 
 
-def _page(results: Results, *, again: bool) -> Html:
-    body = tag("body", tag("main", _top(results), *_sections(results, again)), _foot())
-    return join(Html("<!doctype html>\n"), tag("html", _head(results), body, lang="en"), "\n")
+def _page(results: Results, run: Path) -> Html:
+    again = (run / "recipe.json").is_file()
+    main = join(_top(results), *_sections(results, again))
+    foot = "Every number is from results.json, which lies beside this page."
+    return shell(f"{isolated(results.recipe)} – Tapeout report", main, foot)
 
 
 def _sections(results: Results, again: bool) -> list[Html]:
@@ -56,22 +44,6 @@ def _sections(results: Results, again: bool) -> list[Html]:
         method_section(results, again),
         other_section(results),
     ]
-
-
-def _head(results: Results) -> Html:
-    style = Path(__file__).with_name("_style.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", f"{isolated(results.recipe)} – Tapeout report"),
-        tag("style", Html(style)),
-    )
 
 
 def _top(results: Results) -> Html:
@@ -87,10 +59,4 @@ def _top(results: Results) -> Html:
         tag("h1", name(results.recipe)),
         paragraph(sentences, rest, class_="headline"),
         notes,
-    )
-
-
-def _foot() -> Html:
-    return tag(
-        "footer", paragraph("Every number is from results.json, which lies beside this page.")
     )

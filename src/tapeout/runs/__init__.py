@@ -1,24 +1,36 @@
 """Recipes, stages, artifacts, resume."""
 
 from ._circuits import Found, Proof, circuits_in
+from ._compare import (
+    Comparison,
+    comparison_recipe,
+    comparison_rows,
+    read_comparison,
+    write_comparison,
+)
 from ._list import dry_run, list_runs
 from ._quick import find_recipe, recipe_of, with_stages
 from ._recipe import Recipe, parse_recipe, read_recipe
 from ._run import Finished, Watcher, run_recipe
 
 __all__ = [
+    "Comparison",
     "Finished",
     "Found",
     "Proof",
     "Recipe",
     "Watcher",
     "circuits_in",
+    "comparison_recipe",
+    "comparison_rows",
     "dry_run",
     "find_recipe",
     "list_runs",
     "parse_recipe",
+    "read_comparison",
     "read_recipe",
     "recipe_of",
     "run_recipe",
     "with_stages",
+    "write_comparison",
 ]

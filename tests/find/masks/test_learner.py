@@ -147,7 +147,7 @@ def test_bad_input(case):
     model, task = case
     with pytest.raises(InterventionError, match="means"):
         learn_mask(model, task.train, SPEC, config=quick(replacement="mean"))
-    with pytest.raises(CircuitError, match=r"no part 'attn\.z'"):
+    with pytest.raises(CircuitError, match=r"no universe has a part 'attn\.z'"):
         learn_mask(model, task.train, SPEC, config=quick(size=Penalty(weights={"attn.z": 1.0})))
     with pytest.raises(CircuitError, match="target share"):
         learn_mask(model, task.train, SPEC, config=quick(size=Target(share=2.0)))

@@ -42,11 +42,20 @@ PRESETS: dict[str, Preset] = {
             replacement="counterfactual",
             objective="kl",
             # The published coefficients are of sums over GPT-2's groups and differ by task. These
-            # and the rate (the paper's is 5e-3, for thousands of steps) are those of
-            # recipes/learned-ioi.yaml; of other universes they were not tried.
-            size=Penalty(weight=20.0, ramp=40),
+            # and the rate (the paper's is 5e-3, for thousands of steps) are of trials with SmolLM2.
+            # As in the paper, coarse nodes weigh less: a block that closes early never comes back.
+            size=Penalty(
+                weight=1.0,
+                weights={
+                    "attn.z:head": 5.0,
+                    "attn.z:channel": 5.0,
+                    "mlp.post_act:channel": 10.0,
+                    "mlp.resid_delta:channel": 3.0,
+                },
+                ramp=40,
+            ),
             steps=120,
-            batch_size=32,
+            batch_size=16,
             learning_rate=0.3,
             weight_decay=0.01,
         ),

@@ -12,10 +12,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ...circuits import LAYER
 from ...errors import CircuitError, nearest
+from ...models import GRANULARITIES, SITES
 
 Parts = Mapping[str, list[slice]]
 """Part, such as `attn.z:head`, -> the nodes of it."""
+
+PARTS = {f"{site}:{unit}" for site in (*SITES, LAYER) for unit in GRANULARITIES}
 
 
 def part_means(sizes: Tensor, parts: Parts) -> dict[str, Float[Tensor, ""]]:
@@ -31,7 +35,8 @@ class Penalty:
 
     Attributes:
         weight: of all parts that `weights` does not name.
-        weights: part, such as `attn.z:head`, -> weight.
+        weights: part, such as `attn.z:head`, -> weight; those of parts that are not in play do
+            nothing.
         ramp: steps over which the weights grow from 0, linearly.
     """
 
@@ -45,14 +50,14 @@ class Penalty:
         return 0.0
 
     def check(self, parts: Parts) -> None:
-        """Refuse weights of parts that are not in play.
+        """Refuse weights of parts that no universe has.
 
         Raises:
-            CircuitError: one is not.
+            CircuitError: there is one.
         """
         for part in self.weights:
-            if part not in parts:
-                raise CircuitError(f"the universe has no part {part!r}: {nearest(part, parts)}")
+            if part not in parts and part not in PARTS:
+                raise CircuitError(f"no universe has a part {part!r}: {nearest(part, parts)}")
 
     def multipliers(self) -> Float[Tensor, " any"]:
         return torch.zeros(0)

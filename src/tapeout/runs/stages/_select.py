@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores, summarise
+from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores, Summary, summarise
 from ...errors import RecipeError, TaskError
 from ...interventions import Mean
 from ...verify import Frontier, LossObjective, LossSize
@@ -44,15 +44,15 @@ def sizes_of(circuit: Circuit | EdgeCircuit) -> dict[str, Any]:
     """A circuit's sizes as a stage reports them."""
     parts = {part: {"kept": k, "total": t} for part, (k, t) in circuit.by_part().items()}
     sizes: dict[str, Any] = {"size": circuit.size, "share": circuit.share, "by_part": parts}
-    sizes["counts"] = _counts(circuit)
+    found = summarise(circuit)
+    sizes |= {"counts": _counts(found), "summary": found.to_dict()}
     if isinstance(circuit, Circuit):
         sizes["by_layer"] = [vars(row) for row in circuit.by_layer()]
     return sizes
 
 
-def _counts(circuit: Circuit | EdgeCircuit) -> dict[str, dict[str, int] | None]:
+def _counts(found: Summary) -> dict[str, dict[str, int] | None]:
     """Heads, MLPs and edges, alike for circuits of nodes and of edges."""
-    found = summarise(circuit)
     blocks = found.granularities
     counts = {
         "heads": blocks["attn.z:head"],
