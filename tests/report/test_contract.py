@@ -80,7 +80,7 @@ def test_recovery(random: list[Share], tmp_path: Path) -> None:
         autoregressive=Share(3, 4),
         ar_by="induction",
         kl=kl,
-        metrics={"m": (kl, kl)},
+        metrics={"m": (kl, kl, kl)},
         empty=Share(1, 4),
         random=random,
         necessity=Share(0, 4),

@@ -9,6 +9,9 @@ from ...interventions import Mean, replacement_of
 from ...verify import Average, LossObjective, LossSize, circuit_loss, smallest_at_loss
 from .._stage import Work
 
+ROUNDING = 1e-6
+"""Nats below which a rival's loss is none: KL of equal models may come out below 0."""
+
 
 def at_loss(
     work: Work,
@@ -32,7 +35,8 @@ def at_loss(
     rival: Circuit | EdgeCircuit | None = work.inputs["rival"]
     if target is None:
         assert rival is not None
-        target = circuit_loss(model, rival, task.validation, kind, objective=objective).value
+        lost = circuit_loss(model, rival, task.validation, kind, objective=objective).value
+        target = max(lost, ROUNDING)
     log = work.folder / "losses.jsonl"
     return smallest_at_loss(
         model,
