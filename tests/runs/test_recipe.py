@@ -51,6 +51,7 @@ def test_a_key_depends_on_the_settings_and_on_what_is_read_only():
         ({"scores": {"kind": "find", "correct_only": 1}}, "correct_only: needs bool"),
         ({"scores": {"kind": "find", "task": "tsk"}}, "did you mean 'task'"),
         ({"frontier": {"kind": "frontier", "shares": 0.5}}, "shares: needs a list"),
+        ({"scores": {"kind": "mask", "weights": {"layer": "x"}}}, "weights.layer: needs float"),
         ({"model": {"kind": "load"}}, "'source' is missing"),
         ({"task": {"name": "ioi"}}, "needs a kind"),
         ({"task": "ioi"}, "needs a kind"),
@@ -60,6 +61,12 @@ def test_a_key_depends_on_the_settings_and_on_what_is_read_only():
 def test_bad_recipes(changes, message):
     with pytest.raises(RecipeError, match=message):
         parse(**changes)
+
+
+def test_numbers_that_yaml_takes_for_words():
+    stage = parse(scores={"kind": "mask", "learning_rate": "1e-3", "weights": {"layer": "6e-05"}})
+    mask = next(planned.stage for planned in stage.stages if planned.name == "scores")
+    assert mask.learning_rate == 1e-3 and mask.weights == {"layer": 6e-5}
 
 
 @pytest.mark.parametrize("data", [None, [], {"stages": []}, {"stages": GOOD, "nmae": "x"}])

@@ -1,6 +1,7 @@
 """From plain mappings to config dataclasses, strictly."""
 
 import dataclasses
+import re
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -8,6 +9,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from ..errors import RecipeError, nearest
 
 T = TypeVar("T")
+EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+"""Numbers such as 1e-3, which YAML 1.1 takes for words."""
 
 
 def from_dict(cls: type[T], data: Mapping[str, Any], where: str) -> T:
@@ -53,7 +56,15 @@ def _fit(value: Any, kind: Any, where: str) -> Any:
     if origin is dict or kind is dict:
         if not isinstance(value, Mapping):
             raise RecipeError(f"{where}: needs keys and values, not {value!r}")
-        return dict(value)
+        return (
+            {key: _fit(v, args[1], f"{where}.{key}") for key, v in value.items()}
+            if args
+            else dict(value)
+        )
+    if kind is Any:
+        return value
+    if kind is float and isinstance(value, str) and EXPONENT.fullmatch(value):
+        return float(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if (isinstance(value, bool) and kind is not bool) or not isinstance(value, kind):
