@@ -1,0 +1,1 @@
+"""Small models whose circuit is known: one set by hand, one trained that way."""
