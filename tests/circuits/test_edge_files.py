@@ -58,10 +58,16 @@ def test_bad_files(tmp_path):
     with pytest.raises(CircuitError, match="not an EAP-IG graph"):
         read_eap_json(path, EDGES)
     path.write_text('{"edges": {"input->m0": {"score": 1, "in_graph": true}}}')
-    with pytest.raises(CircuitError, match="of another model"):
+    with pytest.raises(CircuitError, match="not an EAP-IG graph"):
         read_eap_json(path, EDGES)
     write_eap_json(SCORES, SCORES.top(3), path)
+    with pytest.raises(CircuitError, match="of another model: it says"):
+        read_eap_json(path, edges_of(tiny("llama", Sizes(layers=3, groups=3, kv_heads=2))))
     graph = json.loads(path.read_text())
+    cut = graph | {"edges": {name: graph["edges"][name] for name in list(graph["edges"])[1:]}}
+    path.write_text(json.dumps(cut))
+    with pytest.raises(CircuitError, match="in the file or in the model only"):
+        read_eap_json(path, EDGES)
     graph["edges"]["input->m0"] = {"score": "high"}
     path.write_text(json.dumps(graph))
     with pytest.raises(CircuitError, match="is damaged"):

@@ -2,15 +2,16 @@
 
 from ._as_edges import as_edges
 from ._circuit import Circuit, LayerSize
+from ._eap_files import read_eap_graph, read_eap_json, write_eap_graph, write_eap_json
+from ._eap_graph import EapGraph
 from ._edge_circuit import EdgeCircuit, EdgeScores
 from ._edge_files import (
     load_edge_circuit,
     load_edge_scores,
-    read_eap_json,
     save_edges,
-    write_eap_json,
 )
 from ._edge_universe import EdgeUniverse, Reader
+from ._mib import MIB_LIMITS, mib_circuits, read_mib_circuits, write_mib_circuits
 from ._paper_edges import paper_edges
 from ._scores import Scores
 from ._summary import Count, LayerSummary, Summary, summarise
@@ -18,8 +19,10 @@ from ._universe import LAYER, Group, Universe
 
 __all__ = [
     "LAYER",
+    "MIB_LIMITS",
     "Circuit",
     "Count",
+    "EapGraph",
     "EdgeCircuit",
     "EdgeScores",
     "EdgeUniverse",
@@ -33,9 +36,14 @@ __all__ = [
     "as_edges",
     "load_edge_circuit",
     "load_edge_scores",
+    "mib_circuits",
     "paper_edges",
+    "read_eap_graph",
     "read_eap_json",
+    "read_mib_circuits",
     "save_edges",
     "summarise",
+    "write_eap_graph",
     "write_eap_json",
+    "write_mib_circuits",
 ]
