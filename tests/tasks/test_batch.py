@@ -140,3 +140,21 @@ def test_rows_that_share_as_much_with_their_partners_stand_together():
     batches = list(Split("pairs", examples, TOY).batches(2, partner="counterfactual"))
     assert [batch.rows.tolist() for batch in batches] == [[1, 3], [0, 2]]
     assert [batch.shared for batch in batches] == [0, 2]
+
+
+@settings(deadline=None, max_examples=15)
+@given(Pairs, st.integers(1, 5))
+def test_parts_hold_the_same_rows(pairs: list[tuple[int, int]], rows: int):
+    for batch in sums(pairs).batches(8, partner="counterfactual"):
+        parts = batch.parts(rows)
+        assert all(len(part) <= rows for part in parts)
+        for field in ("rows", "answers", "accepted", "foils"):
+            joined = torch.cat([getattr(part, field) for part in parts])
+            assert torch.equal(joined, getattr(batch, field))
+        for field in ("tokens", "partners"):
+            whole = getattr(batch, field)
+            some = [getattr(part, field) for part in parts]
+            assert torch.equal(torch.cat([t.ids for t in some]), whole.ids)
+            assert torch.equal(torch.cat([t.full_mask for t in some]), whole.full_mask)
+        assert all(part.shared >= batch.shared for part in parts)
+        assert [e for part in parts for e in part.examples] == list(batch.examples)

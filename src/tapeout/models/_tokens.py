@@ -52,5 +52,9 @@ class Tokens:
             return Tokens(ids)
         return Tokens(ids, torch.cat([self.full_mask, other.full_mask]))
 
+    def rows(self, chosen: slice) -> "Tokens":
+        """Some of the rows, padded as they are."""
+        return Tokens(self.ids[chosen], None if self.mask is None else self.mask[chosen])
+
     def __len__(self) -> int:
         return len(self.ids)

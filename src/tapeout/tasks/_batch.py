@@ -76,6 +76,23 @@ class Batch:
         """Prompts of the clean rows, then of their partners."""
         return _head(self.lockstep, self.answer_length - 1)
 
+    def parts(self, rows: int) -> "list[Batch]":
+        """The same examples as batches of at most `rows` each."""
+        if rows >= len(self):
+            return [self]
+        return [self._part(slice(at, at + rows)) for at in range(0, len(self), rows)]
+
+    def _part(self, rows: slice) -> "Batch":
+        return Batch(
+            tokens=self.tokens.rows(rows),
+            partners=self.partners.rows(rows) if self.partners else None,
+            answers=self.answers[rows],
+            accepted=self.accepted[rows],
+            foils=self.foils[rows],
+            rows=self.rows[rows],
+            examples=self.examples[rows],
+        )
+
     def __len__(self) -> int:
         return len(self.rows)
 

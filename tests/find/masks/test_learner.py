@@ -187,3 +187,21 @@ def test_edges_are_learned_by_the_same_loop(case, tmp_path):
     assert torch.equal(again.scores.values, found.scores.values)
     with pytest.raises(TaskError, match="counterfactual"):
         learn_edges(model, task.train, config=quick(replacement="zero"))
+
+
+@pytest.mark.parametrize("replacement", ["counterfactual", "resample", "zero"])
+def test_parts_of_a_batch_give_what_the_batch_gives(case, replacement):
+    model, task = case
+    found = [
+        learn_mask(
+            model,
+            task.train,
+            "attn.z, mlp.post_act",
+            config=quick(steps=4, replacement=replacement, tokens_at_once=tokens),
+        )
+        for tokens in (1, 10_000)
+    ]
+    gap = (found[0].scores.values - found[1].scores.values).abs().max()
+    assert gap <= 1e-3
+    losses = [[entry["loss"] for entry in one.curve] for one in found]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)

@@ -21,6 +21,8 @@ class MaskConfig:
         size: what makes the mask small.
         factor: of `scale`.
         steps, batch_size: how many updates, of how many examples.
+        tokens_at_once: of one forward; a batch of more goes through in parts, which changes memory
+            and not the result (but for rounding). More may be faster on a GPU.
         learning_rate, weight_decay: of AdamW.
         warm_up: steps over which the learning rate grows from 0.
         decay: let the learning rate fall linearly to 0 afterwards.
@@ -36,6 +38,7 @@ class MaskConfig:
     factor: float = 2.0
     steps: int = 500
     batch_size: int = 32
+    tokens_at_once: int = 512
     learning_rate: float = 0.05
     weight_decay: float = 0.0
     warm_up: int = 0

@@ -152,7 +152,7 @@ class Learner:
         self.optimizer = torch.optim.AdamW(
             groups, lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        self.full: dict[int, Tensor] = {}
+        self.full: dict[tuple[int, ...], Tensor] = {}
         self.step = 0
         self.curve: list[dict[str, float]] = []
 
@@ -171,29 +171,40 @@ class Learner:
         Raises:
             TaskError: the loss is not finite.
         """
-        config, place = self.config, self._place()
-        batch = self.batches[place]
-        target = self._target(place, batch)
+        config, batch = self.config, self.batches[self._place()]
+        self.optimizer.zero_grad()
         with torch.enable_grad():
             gates = config.gate.sample(self.parameters, self.noise)
+            kept, slope = self._kept(batch, gates.detach())
             sizes = config.gate.size(self.parameters)
-            logits = self.subject.logits(batch, gates)
-            kept = OBJECTIVES[config.objective](logits, batch, target).mean()
-            loss = kept + config.size.loss(sizes, self.subject.parts, self.step, self.multipliers)
-        if not math.isfinite(loss.item()):
+            size = config.size.loss(sizes, self.subject.parts, self.step, self.multipliers)
+            torch.autograd.backward([gates, size], [slope, None])
+        loss = kept + size.item()
+        if not math.isfinite(loss):
             raise TaskError(
-                f"the loss is {loss.item()} at step {self.step}: lower the learning rate, or check "
+                f"the loss is {loss} at step {self.step}: lower the learning rate, or check "
                 "the model for NaN"
             )
-        self.optimizer.zero_grad()
-        loss.backward()
         self.optimizer.param_groups[0]["lr"] = self._rate()
         self.optimizer.step()
         with torch.no_grad():
             config.gate.bound_(self.parameters)
             share = float((self.parameters > config.gate.threshold).float().mean())
-        self.curve.append({"loss": loss.item(), "objective": kept.item(), "share": share})
+        self.curve.append({"loss": loss, "objective": kept, "share": share})
         self.step += 1
+
+    def _kept(self, batch: Batch, gates: Tensor) -> tuple[float, Tensor]:
+        """The objective's mean over a batch, and its gradient by the gates, part by part."""
+        gates.requires_grad_()
+        total = 0.0
+        rows = max(self.config.tokens_at_once // batch.tokens.ids.shape[1], 1)
+        for part in batch.parts(rows):
+            logits = self.subject.logits(part, gates)
+            losses = OBJECTIVES[self.config.objective](logits, part, self._target(part))
+            loss = losses.sum() / len(batch)
+            loss.backward()
+            total += loss.item()
+        return total, torch.zeros_like(gates) if gates.grad is None else gates.grad
 
     def result(self) -> Scores | EdgeScores:
         """The mask as it is now: parameters less what opens a gate by half."""
@@ -228,15 +239,16 @@ class Learner:
         rate = config.learning_rate * min((self.step + 1) / max(config.warm_up, 1), 1.0)
         return rate * (1 - self.step / config.steps) if config.decay else rate
 
-    def _target(self, place: int, batch: Batch) -> Tensor:
+    def _target(self, batch: Batch) -> Tensor:
         """The full model's log probabilities at the answer; run once, and for KL alone."""
         if self.config.objective != "kl":
             return torch.empty(0)
-        if place not in self.full:
+        rows = tuple(batch.rows.tolist())
+        if rows not in self.full:
             with torch.no_grad():
                 logits = self.subject.model.logits(batch.tokens, keep=batch.answer_length)
-            self.full[place] = logits.float().log_softmax(-1)
-        return self.full[place]
+            self.full[rows] = logits.float().log_softmax(-1)
+        return self.full[rows]
 
 
 def _named(part: Any) -> dict[str, Any]:
