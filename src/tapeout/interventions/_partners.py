@@ -34,14 +34,22 @@ class Partners:
     model: Model
     universe: Universe
     replacement: Counterfactual
+    budget: int = BUDGET
     _runs: dict[tuple[int, ...], PartnerRun] = field(default_factory=dict)
     _bytes: int = 0
 
     @classmethod
-    def of(cls, model: Model, universe: Universe, replacement: Replacement) -> "Partners | None":
-        """Where the replacement takes from partners; else None."""
+    def of(
+        cls,
+        model: Model,
+        universe: Universe,
+        replacement: Replacement,
+        *,
+        budget: int = BUDGET,
+    ) -> "Partners | None":
+        """Where the replacement takes from partners; else None. `budget` is in bytes."""
         paired = isinstance(replacement, Counterfactual)
-        return cls(model, universe, replacement) if paired else None
+        return cls(model, universe, replacement, budget=budget) if paired else None
 
     def run(self, batch: Batch) -> PartnerRun:
         """The partner run of a batch, from memory or anew."""
@@ -49,7 +57,7 @@ class Partners:
         if key not in self._runs:
             run = self._make(batch)
             size = sum(value.nbytes for value in run.replacement.values.values())
-            if self._bytes + size > BUDGET:
+            if self._bytes + size > self.budget:
                 return run
             self._bytes += size
             self._runs[key] = run

@@ -38,7 +38,7 @@ class MaskConfig:
     factor: float = 2.0
     steps: int = 500
     batch_size: int = 32
-    tokens_at_once: int = 512
+    tokens_at_once: int = 256
     learning_rate: float = 0.05
     weight_decay: float = 0.0
     warm_up: int = 0

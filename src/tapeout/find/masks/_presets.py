@@ -54,7 +54,7 @@ PRESETS: dict[str, Preset] = {
                 },
                 ramp=40,
             ),
-            steps=120,
+            steps=160,
             batch_size=16,
             learning_rate=0.3,
             weight_decay=0.01,

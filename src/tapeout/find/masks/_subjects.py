@@ -24,13 +24,17 @@ from ...tasks import Batch, Partner, Split
 from ._config import MaskConfig
 
 
+KEPT = 2**28
+"""Bytes of partner runs that training keeps: it is to cost little more memory than one batch."""
+
+
 class Nodes:
     """Gates on nodes, under any replacement."""
 
     def __init__(self, model: Model, universe: Universe, replacement: Replacement) -> None:
         self.model, self.universe, self.replacement = model, universe, replacement
         self.size = universe.size
-        self.partners = Partners.of(model, universe, replacement)
+        self.partners = Partners.of(model, universe, replacement, budget=KEPT)
         self.parts: dict[str, list[slice]] = {}
         for group in universe.groups:
             part = f"{group.site}:{group.granularity}"
