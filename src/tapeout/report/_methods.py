@@ -13,11 +13,9 @@ from ._fields import Fields
 from ._html import Html, isolated, join, name, paragraph, section, table, tag
 from ._scatter import Dot, scatter
 from ._shell import shell, write_page
-from ._text import clean, interval, number, percent, seconds, share
+from ._text import clean, interval, number, percent, share
 
 Rows = Sequence[Mapping[str, Any]]
-HEAD = ("method", "KL, nats", "metric", "recovery", "without it", "size", "heads", "edges")
-COSTS = ("seconds", "peak MB")
 
 
 def methods_table(rows: Rows) -> Group:
@@ -38,11 +36,11 @@ def methods_table(rows: Rows) -> Group:
             pad_edge=False,
             show_edge=False,
         )
-        for place, head in enumerate((*HEAD, *COSTS)):
-            right = "right" if place else "left"
-            drawn.add_column(Text(head), justify=right, overflow="fold")
+        drawn.add_column(Text(HEAD[0]), overflow="fold", min_width=17)
+        for head in HEAD[1:]:
+            drawn.add_column(Text(head), justify="right", no_wrap=True)
         for row in some:
-            drawn.add_row(*(Text(cell) for cell in _cells(row)))
+            drawn.add_row(*map(Text, _cells(row)))
         parts += [Text(), drawn]
     return Group(*parts[1:])
 
@@ -55,14 +53,18 @@ def write_methods_page(folder: Path, title: str, rows: Rows) -> Path:
     """
     sections: list[Html] = []
     for words, some in _tasks(rows):
-        caption = "Mean KL from the full model at the answer; intervals are 95%."
-        cells = [[name(cell) for cell in _cells(row, "\u2009")] for row in some]
+        caption = (
+            "KL in nats from the full model at the answer, mean. Recovery: accuracy as a part of "
+            "the full model's. Without: what is right when the circuit alone is replaced. Edges: "
+            "those among the heads and MLPs left."
+        )
+        cells = [[name(cell) for cell in [*_cells(row), *_costs(row)]] for row in some]
         sections.append(
             section(
                 clean(words),
-                _chart("attention heads left", some, "heads", "heads_total"),
-                _chart("edges left (among heads and MLPs, standard count)", some, "edges"),
-                table(caption, (*HEAD, *COSTS), [(None, cells)], label=clean(words)),
+                _chart("share of attention heads left", some, "heads"),
+                _chart("share of edges left, among heads and MLPs", some, "edges"),
+                table(caption, [*HEAD, *COSTS], [(None, cells)], label=clean(words)),
             )
         )
     top = tag("header", paragraph("Tapeout comparison", class_="kicker"), tag("h1", name(title)))
@@ -80,42 +82,46 @@ def _tasks(rows: Rows) -> list[tuple[str, list[Fields]]]:
     titled = []
     for task, some in tasks.items():
         first = some[0]
-        words = f"{task}: {first.text('split')}, n = {first.whole('n'):,}"
-        metric = (
-            f"{first.text('metric_name')} of the full model {number(first.finite('full_metric'))}"
-        )
-        titled.append((f"{clean(words)}, {first.text('replacement')} replacement; {metric}", some))
+        full = [f"{first.text('metric_name')} {number(first.finite('full_metric'))}"]
+        for part in ("heads", "edges"):
+            full += next(([f"{r.whole(f'{part}_total'):,} {part}"] for r in some if part in r), [])
+        setting = f"{first.text('replacement')} replacement"
+        words = f"{task}: {first.text('split')}, n = {first.whole('n'):,}, {setting}"
+        titled.append((clean(f"{words}; full model: {', '.join(full)}"), some))
     return titled
 
 
-def _cells(row: Fields, thin: str = " ") -> list[str]:
-    def counted(part: str) -> str:
-        if part not in row:
-            return "-"
-        return f"{row.whole(part):,}/{row.whole(f'{part}_total'):,}"
+HEAD = ("circuit", "KL", "metric", "recovery", "without", "share", "heads", "edges", "seconds")
+COSTS = ("95% interval of KL", "peak MB")
 
+
+def _cells(row: Fields) -> list[str]:
     label = f"{row.text('method')}: {row.text('circuit')}"
     label += f", seed {row.whole('seed')}" if row.whole("seed") else ""
-    kl = f"{number(row.finite('kl'))}{thin}{interval(row.finite('kl_low'), row.finite('kl_high'))}"
     return [
         clean(label),
-        kl,
+        number(row.finite("kl")),
         number(row.finite("metric")),
         percent(row.finite("recovery")),
         percent(row.finite("necessity")),
-        f"{row.whole('size'):,} ({share(row.finite('share'))})",
-        counted("heads"),
-        counted("edges"),
-        seconds(row.finite("seconds")),
+        share(row.finite("share")),
+        *(f"{row.whole(part):,}" if part in row else "-" for part in ("heads", "edges")),
+        f"{row.finite('seconds'):,.0f}",
+    ]
+
+
+def _costs(row: Fields) -> list[str]:
+    return [
+        interval(row.finite("kl_low"), row.finite("kl_high")),
         f"{row.finite('peak_mb'):,.0f}",
     ]
 
 
-def _chart(title: str, rows: Sequence[Fields], part: str, total: str = "") -> Html:
+def _chart(across: str, rows: Sequence[Fields], part: str) -> Html:
     dots = [
         Dot(
             name=f"{row.text('method')}: {row.text('circuit')}",
-            x=row.whole(part) / max(row.whole(total or f"{part}_total"), 1),
+            x=row.whole(part) / max(row.whole(f"{part}_total"), 1),
             y=row.finite("kl"),
             low=row.finite("kl_low"),
             high=row.finite("kl_high"),
@@ -123,4 +129,4 @@ def _chart(title: str, rows: Sequence[Fields], part: str, total: str = "") -> Ht
         for row in rows
         if part in row
     ]
-    return scatter(dots, across=f"share of {title}", up="KL from the full model, nats")
+    return scatter(dots, across=across, up="KL from the full model, nats")

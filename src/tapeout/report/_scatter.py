@@ -27,7 +27,7 @@ class Dot:
 
 
 def scatter(dots: Sequence[Dot], *, across: str, up: str) -> Html:
-    """The chart with a legend, for wide and for narrow pages; towards its corner is better."""
+    """The chart with a legend, for wide and for narrow pages; a line joins what nothing beats."""
     if not dots:
         return Html()
     top, step = _scale(max(dot.high for dot in dots))
@@ -39,6 +39,7 @@ def scatter(dots: Sequence[Dot], *, across: str, up: str) -> Html:
         tag(
             "svg",
             *_grid(axes, top, step, across, up),
+            _front(axes, top, dots),
             *(_dot(axes, top, place, dot) for place, dot in enumerate(dots)),
             class_=f"chart {kind}",
             viewBox=f"0 0 {axes.width:g} {axes.height:g}",
@@ -86,6 +87,17 @@ def _dot(axes: Axes, top: float, place: int, dot: Dot) -> Html:
         tag("path", class_="dot", d=_marker(place), transform=f"translate({x:.2f} {y:.2f})"),
         class_=f"s{place % SERIES_STYLES}",
     )
+
+
+def _front(axes: Axes, top: float, dots: Sequence[Dot]) -> Html:
+    """A line through the circuits that no other one beats both ways."""
+    best, corners = math.inf, []
+    for dot in sorted(dots, key=lambda dot: (dot.x, dot.y)):
+        if dot.y < best:
+            best = dot.y
+            corners.append(f"{axes.x(dot.x):.2f},{axes.y(dot.y / top):.2f}")
+    line = tag("polyline", class_="level", fill="none", points=" ".join(corners))
+    return line if len(corners) > 1 else Html()
 
 
 def _legend(dots: Sequence[Dot]) -> Html:
