@@ -35,6 +35,7 @@ def methods_table(rows: Rows) -> Group:
             box=box.SIMPLE_HEAD,
             pad_edge=False,
             show_edge=False,
+            padding=(0, 1, 0, 0),
         )
         drawn.add_column(Text(HEAD[0]), overflow="fold", min_width=17)
         for head in HEAD[1:]:
