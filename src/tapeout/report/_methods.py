@@ -37,7 +37,7 @@ def methods_table(rows: Rows) -> Group:
             show_edge=False,
             padding=(0, 1, 0, 0),
         )
-        drawn.add_column(Text(HEAD[0]), overflow="fold", min_width=17)
+        drawn.add_column(Text(HEAD[0]), overflow="fold", min_width=16)
         for head in HEAD[1:]:
             drawn.add_column(Text(head), justify="right", no_wrap=True)
         for row in some:
@@ -57,7 +57,7 @@ def write_methods_page(folder: Path, title: str, rows: Rows) -> Path:
         caption = (
             "KL in nats from the full model at the answer, mean. Recovery: accuracy as a part of "
             "the full model's. Without: what is right when the circuit alone is replaced. Edges: "
-            "those among the heads and MLPs left."
+            "those among the heads and MLPs left. s: seconds to score and to select."
         )
         cells = [[name(cell) for cell in [*_cells(row), *_costs(row)]] for row in some]
         sections.append(
@@ -92,7 +92,7 @@ def _tasks(rows: Rows) -> list[tuple[str, list[Fields]]]:
     return titled
 
 
-HEAD = ("circuit", "KL", "metric", "recovery", "without", "share", "heads", "edges", "seconds")
+HEAD = ("circuit", "KL", "metric", "recovery", "without", "share", "heads", "edges", "s")
 COSTS = ("95% interval of KL", "peak MB")
 
 
