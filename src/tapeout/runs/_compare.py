@@ -204,6 +204,7 @@ def _row(scores: Finished, circuit: Finished, proof: Finished) -> dict[str, Any]
         "size": sizes["size"],
         "share": sizes["share"],
         **kept,
+        **{f"kept {part}": count["kept"] for part, count in sizes["by_part"].items()},
         "seconds": round(scores.seconds + circuit.seconds, 1),
         "peak_mb": round(scores.peak_mb),
     }

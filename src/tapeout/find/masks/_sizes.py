@@ -34,9 +34,9 @@ class Penalty:
     """A weighted sum of every part's mean openness, as node pruning has it (paper 5, eq. 7).
 
     Attributes:
-        weight: of all parts that `weights` does not name.
-        weights: part, such as `attn.z:head`, -> weight; those of parts that are not in play do
-            nothing.
+        weight: of all parts.
+        weights: part, such as `attn.z:head`, -> by what to multiply its weight; parts that are
+            not in play do not matter.
         ramp: steps over which the weights grow from 0, linearly.
     """
 
@@ -66,8 +66,8 @@ class Penalty:
         self, sizes: Tensor, parts: Parts, step: int, multipliers: Tensor
     ) -> Float[Tensor, ""]:
         means = part_means(sizes, parts)
-        weighted = [self.weights.get(part, self.weight) * mean for part, mean in means.items()]
-        return torch.stack(weighted).sum() * min((step + 1) / max(self.ramp, 1), 1.0)
+        weighted = [self.weights.get(part, 1.0) * mean for part, mean in means.items()]
+        return self.weight * torch.stack(weighted).sum() * min((step + 1) / max(self.ramp, 1), 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

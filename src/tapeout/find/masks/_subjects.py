@@ -23,7 +23,6 @@ from ...models import Model
 from ...tasks import Batch, Partner, Split
 from ._config import MaskConfig
 
-
 KEPT = 2**28
 """Bytes of partner runs that training keeps: it is to cost little more memory than one batch."""
 

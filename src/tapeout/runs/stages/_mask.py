@@ -8,7 +8,16 @@ from typing import Any, ClassVar, Literal
 
 from ...circuits import EdgeScores, Scores
 from ...errors import RecipeError, nearest
-from ...find.masks import EDGES, PRESETS, MaskConfig, Penalty, Target, learn_edges, learn_mask
+from ...find.masks import (
+    EDGES,
+    PRESETS,
+    MaskConfig,
+    Penalty,
+    SizeControl,
+    Target,
+    learn_edges,
+    learn_mask,
+)
 from ...interventions import Mean
 from ...models import Model
 from ...tasks import Task
@@ -24,7 +33,8 @@ class Mask(Stage):
         preset: whose settings to start from: `node-pruning`, `heaviside-pruning`, `dcm` or
             `l0-donor`; whatever is set below takes the place of its own.
         universe: the nodes, or `edges`; empty for the preset's.
-        weight, weights: of the penalty on open gates, for all parts and by part.
+        weight, weights: of the penalty on open gates, for all parts, and by what to multiply it
+            for some.
         target: instead of a penalty, the share of gates that is to stay open.
         ramp: steps over which penalty or target set in.
         replacement, objective, steps, batch_size, learning_rate, patience: see `MaskConfig`.
@@ -41,7 +51,7 @@ class Mask(Stage):
     weight: float | None = None
     weights: dict[str, float] = field(default_factory=dict)
     target: float | None = None
-    ramp: int = 0
+    ramp: int | None = None
     replacement: Literal["", "counterfactual", "mean", "zero", "resample", "scale"] = ""
     objective: Literal["", "kl", "task", "candidates", "logit_difference"] = ""
     steps: int | None = None
@@ -98,13 +108,18 @@ class Mask(Stage):
         names = ("replacement", "objective", "steps", "batch_size", "learning_rate", "patience")
         given = {name: getattr(self, name) for name in names}
         changes = {name: value for name, value in given.items() if value not in ("", None)}
-        penalty = self.weight is not None or self.weights
-        if self.target is not None:
-            if penalty:
-                raise RecipeError("a mask has a target or weights, not both")
-            changes["size"] = Target(share=self.target, ramp=self.ramp)
-        elif penalty or self.ramp:
-            own = preset.config.size
-            weight = self.weight if self.weight is not None else getattr(own, "weight", 1.0)
-            changes["size"] = Penalty(weight=weight, weights=self.weights, ramp=self.ramp)
+        changes["size"] = self._size(preset.config.size)
         return replace(preset.config, seed=self.seed, **changes), self.universe or preset.universe
+
+    def _size(self, own: SizeControl) -> SizeControl:
+        """The preset's size control with what is set in its place."""
+        given = {"weight": self.weight, "weights": self.weights or None, "ramp": self.ramp}
+        given = {name: value for name, value in given.items() if value is not None}
+        if self.target is None:
+            if isinstance(own, Target) and given.keys() <= {"ramp"}:
+                return replace(own, **given)
+            return replace(own if isinstance(own, Penalty) else Penalty(), **given)
+        if given.keys() - {"ramp"}:
+            raise RecipeError("a mask has a target or weights, not both")
+        control = own if isinstance(own, Target) else Target(share=self.target)
+        return replace(control, share=self.target, **given)
