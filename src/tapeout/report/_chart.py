@@ -88,6 +88,12 @@ def _grid(axes: Axes, what: str) -> Iterator[Html]:
         y = axes.y(step / 100)
         yield tag("line", class_="axis" if step == 0 else "grid", x1=left, x2=right, y1=y, y2=y)
         yield tag("text", f"{step}%", x=left - 8, y=y + 4, class_="end")
+    yield tag("text", isolated(what), x=0.0, y=12.0, class_="what")
+    yield from share_axis(axes, "share of the universe kept (logarithmic, linear near 0)")
+
+
+def share_axis(axes: Axes, words: str) -> Iterator[Html]:
+    """Ticks and words below a chart."""
     bottom = axes.y(0.0)
     for value in axes.ticks(gap=34.0):
         x = axes.x(value)
@@ -95,10 +101,8 @@ def _grid(axes: Axes, what: str) -> Iterator[Html]:
         label = f"{100 * value:.6g}%" if value else "0"
         edge = "end" if value == 1 else "middle"
         yield tag("text", label, x=x + (6 if value == 1 else 0), y=bottom + 18, class_=edge)
-    yield tag("text", isolated(what), x=0.0, y=12.0, class_="what")
-    middle = (left + right) / 2
-    shares = "share of the universe kept (logarithmic, linear near 0)"
-    yield tag("text", shares, x=middle, y=axes.height - 8, class_="what middle")
+    middle = (axes.x(0.0) + axes.x(1.0)) / 2
+    yield tag("text", words, x=middle, y=axes.height - 8, class_="what middle")
 
 
 def _levels(axes: Axes, series: Sequence[tuple[str, Frontier]]) -> Iterator[Html]:

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from ._fields import Fields
 from ._html import Html, isolated, join, name, paragraph, section, table, tag
+from ._plain import plain
 from ._scatter import Dot, scatter
 from ._shell import shell, write_page
 from ._text import clean, interval, number, percent, share
@@ -29,14 +28,8 @@ def methods_table(rows: Rows) -> Group:
     """
     parts: list[Any] = []
     for title, some in _tasks(rows):
-        drawn = Table(
-            title=Text(title, style="bold"),
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-            show_edge=False,
-            padding=(0, 1, 0, 0),
-        )
+        drawn = plain(title)
+        drawn.padding = (0, 1, 0, 0)
         drawn.add_column(Text(HEAD[0]), overflow="fold", min_width=16)
         for head in HEAD[1:]:
             drawn.add_column(Text(head), justify="right", no_wrap=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ._axes import Axes, knee_for
-from ._chart import MARKERS, SERIES_STYLES
+from ._chart import MARKERS, SERIES_STYLES, share_axis
 from ._html import Html, isolated, join, name, tag
 from ._text import interval, number, share
 
@@ -65,14 +65,8 @@ def _grid(axes: Axes, top: float, step: float, across: str, up: str) -> Iterator
         y = axes.y(place * step / top)
         yield tag("line", class_="grid" if place else "axis", x1=left, x2=right, y1=y, y2=y)
         yield tag("text", f"{place * step:.4g}", x=left - 8, y=y + 4, class_="end")
-    bottom = axes.y(0.0)
-    for value in axes.ticks(gap=34.0):
-        x = axes.x(value)
-        yield tag("line", class_="axis", x1=x, x2=x, y1=bottom, y2=bottom + 5)
-        label = f"{100 * value:.6g}%" if value else "0"
-        yield tag("text", label, x=x, y=bottom + 18, class_="end" if value == 1 else "middle")
     yield tag("text", up, x=0.0, y=12.0, class_="what")
-    yield tag("text", across, x=(left + right) / 2, y=axes.height - 8, class_="what middle")
+    yield from share_axis(axes, across)
 
 
 def _dot(axes: Axes, top: float, place: int, dot: Dot) -> Html:

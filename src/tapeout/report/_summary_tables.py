@@ -6,13 +6,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from ._fields import Fields
+from ._plain import plain
 from ._summary import COUNT_HEAD, LAYER_HEAD, PART_HEAD, Summary
 from ._text import clean, short
 from ._values import Average
@@ -86,14 +86,7 @@ def comparison_table(
 
 
 def _table(title: str | None, head: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
-    table = Table(
-        title=Text(title, style="bold") if title else None,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-    )
+    table = plain(title)
     for place, name in enumerate(head):
         left = not place or not name
         table.add_column(Text(name), justify="left" if left else "right", overflow="fold")

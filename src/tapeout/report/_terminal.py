@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +10,7 @@ from rich.text import Text
 from ._evidence import Evidence, Row
 from ._fields import Fields
 from ._measures import MEASURES
+from ._plain import plain
 from ._text import accuracy_words, clean, number, part_words, percent, ratio, share, span
 from ._values import Kept
 from ._views import Frontier, Sizes, Speed, Worth
@@ -54,7 +54,7 @@ def worth_table(metrics: Mapping[str, Any]) -> Table:
     """
     worth = Worth.of(Fields(metrics, "task metrics").child("worth"))
     accuracy = worth.accuracy
-    table = _table(f"Full model on {worth.split}, n = {accuracy.n:,}")
+    table = plain(f"Full model on {worth.split}, n = {accuracy.n:,}")
     _columns(table, "metric", "value", "95% interval", "right")
     bounds, counts = span(accuracy.low, accuracy.high), f"{accuracy.right:,}/{accuracy.n:,}"
     _line(table, accuracy_words(worth.criterion), percent(accuracy.value), bounds, counts)
@@ -79,7 +79,7 @@ def frontier_table(frontiers: Sequence[tuple[str, Mapping[str, Any]]]) -> Group:
 
 def _frontier(name: str, found: Frontier) -> Table:
     setting = found.setting
-    table = _table(f"{name}: {setting.split}, {setting.words}")
+    table = plain(f"{name}: {setting.split}, {setting.words}")
     _columns(table, "nodes", "share", setting.criterion, "95% interval", "right", "")
     for point in found.points:
         accuracy = point.accuracy
@@ -103,7 +103,7 @@ def evidence_table(metrics: Mapping[str, Any]) -> Group:
     """
     found = Evidence.of(Fields(metrics, "verify metrics"))
     setting, sizes = found.setting, found.sizes
-    table = _table(
+    table = plain(
         f"{setting.split}, n = {found.n:,}, {setting.words}; "
         f"circuit of {sizes.size:,} nodes ({share(sizes.share)})"
     )
@@ -113,7 +113,7 @@ def evidence_table(metrics: Mapping[str, Any]) -> Group:
     if found.leaks:
         leak = f"The empty circuit gets {percent(found.empty.value)}: the replacement leaks."
         table.caption = Text(leak)
-    measured = _table(None)
+    measured = plain(None)
     _columns(measured, "metric", "full model", "circuit")
     _line(measured, "KL from the full model, nats", "-", str(found.kl))
     for name, full, own in found.metrics:
@@ -137,12 +137,12 @@ def sizes_table(metrics: Mapping[str, Any]) -> Group:
         RunError: the metrics are not those of such a stage.
     """
     sizes = Sizes.of(Fields(metrics, "select metrics"))
-    table = _table(f"Circuit of {sizes.size:,} nodes, {share(sizes.share)} of the universe")
+    table = plain(f"Circuit of {sizes.size:,} nodes, {share(sizes.share)} of the universe")
     _columns(table, "part", "kept", "of", "share")
     for part, kept in sizes.parts:
         cells = f"{kept.kept:,}", f"{kept.total:,}", share(kept.share)
         _line(table, f"{part_words(part)} ({part})", *cells)
-    layers = _table(None)
+    layers = plain(None)
     _columns(layers, "part", "layers", "")
     layers.columns[2].justify = "left"
     for part, kept in sizes.layers.items():
@@ -170,7 +170,7 @@ def speed_table(metrics: Mapping[str, Any]) -> Table:
     """
     speed = Speed.of(Fields(metrics, "measure metrics"))
     full = speed.model("full")
-    table = _table(f"{speed.rows:,} prompts of {speed.length:,} tokens as one batch")
+    table = plain(f"{speed.rows:,} prompts of {speed.length:,} tokens as one batch")
     _columns(table, "", *(text for m in speed.models for text in _head(m.what)))
     for words, field, written in MEASURES:
         cells: list[str] = []
@@ -192,17 +192,6 @@ def _apart(tables: Sequence[Table]) -> Group:
 
 def _head(what: str) -> list[str]:
     return [what] if what == "full" else [what, ""]
-
-
-def _table(title: str | None) -> Table:
-    return Table(
-        title=Text(title, style="bold") if title else None,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-    )
 
 
 def _columns(table: Table, first: str, *others: str) -> None:

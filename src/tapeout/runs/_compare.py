@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..errors import RecipeError, nearest
-from ._config import from_dict
+from ._config import from_dict, read_yaml
 from ._recipe import Recipe, parse_recipe
 from ._run import Finished
 from ._store import SCHEMA_VERSION, write_json
@@ -77,12 +75,7 @@ def read_comparison(path: str | Path, *, model: str = "") -> Comparison:
         RecipeError: no such file, not YAML, or a wrong key or value.
     """
     path = Path(path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"cannot read the comparison {path}: {error}") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path} is not YAML: {error}") from error
+    data = read_yaml(path, "comparison")
     if not isinstance(data, Mapping):
         raise RecipeError(f"{path} needs a model, tasks and methods")
     if "stages" in data:

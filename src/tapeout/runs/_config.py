@@ -4,13 +4,30 @@ import dataclasses
 import re
 import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
 
 from ..errors import RecipeError, nearest
 
 T = TypeVar("T")
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 """Numbers such as 1e-3, which YAML 1.1 takes for words."""
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """What a YAML file holds.
+
+    Raises:
+        RecipeError: it cannot be read, or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the {what} {path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path} is not YAML: {error}") from error
 
 
 def from_dict(cls: type[T], data: Mapping[str, Any], where: str) -> T:

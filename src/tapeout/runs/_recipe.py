@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..errors import RecipeError, nearest
 from ._code import code_version
-from ._config import from_dict
+from ._config import from_dict, read_yaml
 from ._stage import Need, Planned, Stage
 from .stages import KINDS
 
@@ -32,12 +30,7 @@ def read_recipe(path: str | Path) -> Recipe:
         RecipeError: no such file, not YAML, or anything that `parse_recipe` finds wrong.
     """
     path = Path(path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error}") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path} is not YAML: {error}") from error
+    data = read_yaml(path, "recipe")
     return parse_recipe(data, default_name=path.stem)
 
 
