@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from _result import write
 
-STEPS, WARM = 7, 2
+STEPS, WARM = 4, 1
 METHODS = ("node-pruning", "heaviside-pruning", "edge-pruning", "edge attribution")
 MODELS = {"gpt2 shape": (32, 64), "smollm2": (16, 0)}
 """Model -> rows in a batch, tokens in a row (0: as the task has it)."""
@@ -62,7 +62,7 @@ def measure(what: str, method: str, name: str) -> dict:
     step = floor if method == "floor" else step_of(method, model, split, batch)
     if what == "peak":
         reset_peak()
-        for _ in range(STEPS):
+        for _ in range(2):
             step()
         return {"peak_mb": round(peak_mb())}
     times: dict[str, list[float]] = {"seconds_per_step": [], "floor_seconds": []}

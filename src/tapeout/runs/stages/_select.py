@@ -111,15 +111,16 @@ class Select(Stage):
         else:
             raise RecipeError("no frontier says under which replacement: set `replacement`")
         reached = self._at_loss(work, scores, kind)
-        circuit = reached.circuit if reached else self._chosen(scores, sizes, work.inputs["like"])
         measured = {"loss": reached.to_dict()} if reached else {}
+        if reached:
+            circuit, how = reached.circuit, measured
+        else:
+            circuit, how = self._chosen(scores, sizes, work.inputs["like"])
         if isinstance(circuit, Circuit) and means and kind == "mean":
             circuit = replace(circuit, means=means.values)
         circuit = circuit.with_origin(
             replacement={"kind": kind, "reference": reference, "positions": positions},
-            selected={name: getattr(self, name) for name in ("target", "relative", "share")}
-            | {"positive": self.positive, "split": sizes.split if sizes else ""}
-            | measured,
+            selected=how,
         )
         circuit.save(work.folder)
         return sizes_of(circuit) | measured
@@ -136,13 +137,14 @@ class Select(Stage):
         scores: Scores | EdgeScores,
         sizes: Frontier | None,
         like: Circuit | EdgeCircuit | None,
-    ) -> Circuit | EdgeCircuit:
+    ) -> tuple[Circuit | EdgeCircuit, dict[str, Any]]:
+        """The circuit, and what decided it, for its file."""
         if self.positive:
-            return scores.positive()
+            return scores.positive(), {"positive": True}
         if like is not None:
-            return scores.top(like.size)
+            return scores.top(like.size), {"like": like.size}
         if self.share is not None:
-            return scores.top(share=self.share)
+            return scores.top(share=self.share), {"share": self.share}
         if sizes is None:
             raise RecipeError("select needs a frontier, a share, a loss, or `positive: true`")
         point = sizes.smallest(self.target, relative=self.relative)
@@ -153,7 +155,8 @@ class Select(Stage):
                 f"({sizes.replacement} replacement, {sizes.split}). Lower the target, or add "
                 "larger shares"
             )
-        return scores.top(point.size)
+        how = {"target": self.target, "relative": self.relative, "split": sizes.split}
+        return scores.top(point.size), how
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> Circuit | EdgeCircuit:
         return open_circuit(folder)
