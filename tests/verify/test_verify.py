@@ -184,6 +184,16 @@ def test_smallest_is_the_size_from_which_all_larger_ones_pass(accuracies, size):
     assert (found.size if found else None) == size
 
 
+def test_a_confident_size_is_judged_by_the_interval():
+    found = points(0, 6, 8, 9, 10)
+    low = [point.accuracy.low for point in found.points]
+    assert found.smallest(0.5, confident=True).size == next(
+        i for i, x in enumerate(low) if x >= 0.5
+    )
+    assert found.smallest(0.5).size < found.smallest(0.5, confident=True).size
+    assert found.smallest(0.9, confident=True) is None
+
+
 def test_frontier_bisects_inside_the_bracket(case):
     model, task = case
     universe = Universe.of(model.shape, SPEC)

@@ -49,7 +49,9 @@ class Frontier:
     positions: str
     criterion: str
 
-    def smallest(self, target: float = 0.9, *, relative: bool = True) -> Point | None:
+    def smallest(
+        self, target: float = 0.9, *, relative: bool = True, confident: bool = False
+    ) -> Point | None:
         """The smallest size that keeps the target and from which every larger point does.
 
         Frontiers are not monotone, so a lucky small circuit below a failing larger one does not
@@ -58,11 +60,15 @@ class Frontier:
         Args:
             target: accuracy to keep.
             relative: as a part of the full model's accuracy, not of 1.
+            confident: the lower end of the accuracy's 95% interval must keep it. A size that was
+                chosen where the accuracy itself just does falls short on new examples as often as
+                not.
         """
         bar = target * (self.full.value if relative else 1.0)
         best = None
         for point in reversed(self.points):
-            if point.accuracy.value + 1e-12 < bar:
+            reached = point.accuracy.low if confident else point.accuracy.value
+            if reached + 1e-12 < bar:
                 break
             best = point
         return best

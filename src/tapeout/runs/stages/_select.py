@@ -69,6 +69,7 @@ class Select(Stage):
     Attributes:
         target: accuracy to keep, ...
         relative: ... as a part of the full model's, not of 1.
+        confident: ... by the lower end of its 95% interval, so that new examples keep it too.
         share: instead of a target, this part of the universe.
         like: instead, as many nodes as that circuit has.
         positive: instead of both, the nodes whose score is above 0: those a learned mask keeps.
@@ -88,6 +89,7 @@ class Select(Stage):
     task: str = ref("task", optional=True)
     target: float = 0.9
     relative: bool = True
+    confident: bool = False
     share: float | None = None
     like: str = ref("select", "circuit", named=True)
     positive: bool = False
@@ -147,7 +149,7 @@ class Select(Stage):
             return scores.top(share=self.share), {"share": self.share}
         if sizes is None:
             raise RecipeError("select needs a frontier, a share, a loss, or `positive: true`")
-        point = sizes.smallest(self.target, relative=self.relative)
+        point = sizes.smallest(self.target, relative=self.relative, confident=self.confident)
         if point is None:
             best = max(p.accuracy.value for p in sizes.points)
             raise TaskError(
@@ -155,7 +157,8 @@ class Select(Stage):
                 f"({sizes.replacement} replacement, {sizes.split}). Lower the target, or add "
                 "larger shares"
             )
-        how = {"target": self.target, "relative": self.relative, "split": sizes.split}
+        names = ("target", "relative", "confident")
+        how = {name: getattr(self, name) for name in names} | {"split": sizes.split}
         return scores.top(point.size), how
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> Circuit | EdgeCircuit:
