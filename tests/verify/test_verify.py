@@ -187,10 +187,9 @@ def test_smallest_is_the_size_from_which_all_larger_ones_pass(accuracies, size):
 def test_a_confident_size_is_judged_by_the_interval():
     found = points(0, 6, 8, 9, 10)
     low = [point.accuracy.low for point in found.points]
-    assert found.smallest(0.5, confident=True).size == next(
-        i for i, x in enumerate(low) if x >= 0.5
-    )
-    assert found.smallest(0.5).size < found.smallest(0.5, confident=True).size
+    sure, likely = found.smallest(0.5, confident=True), found.smallest(0.5)
+    assert sure and likely and likely.size < sure.size
+    assert sure.size == next(size for size, end in enumerate(low) if end >= 0.5)
     assert found.smallest(0.9, confident=True) is None
 
 
