@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from _result import write
 
-STEPS, WARM = 4, 1
+STEPS, WARM = 3, 1
 METHODS = ("node-pruning", "heaviside-pruning", "edge-pruning", "edge attribution")
 MODELS = {"gpt2 shape": (32, 64), "smollm2": (16, 0)}
 """Model -> rows in a batch, tokens in a row (0: as the task has it)."""
