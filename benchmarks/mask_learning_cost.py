@@ -73,7 +73,9 @@ def measure(what: str, method: str, name: str) -> dict:
             times[key].append(time.perf_counter() - start)
     length = next(split.batches(batch)).tokens.ids.shape[1]
     row = {key: round(statistics.median(values[WARM:]), 4) for key, values in times.items()}
-    return {"batch": batch, "length": length} | row
+    import torch
+
+    return {"batch": batch, "length": length, "threads": torch.get_num_threads()} | row
 
 
 def given(name: str):
