@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from _result import write
 
@@ -116,7 +117,7 @@ def given(name: str):
     return model, Split(name="random/train", examples=examples, tokenizer=tokenizer), rows
 
 
-def floor_of(model, split, rows: int) -> Callable[[], None]:
+def floor_of(model, split, rows: int) -> Callable[[], object]:
     """Forward and backward over clean and corrupted rows, new ones at every call."""
     import torch
 
@@ -138,7 +139,7 @@ def floor_of(model, split, rows: int) -> Callable[[], None]:
     return run
 
 
-def step_of(method: str, model, split, rows: int) -> Callable[[], None]:
+def step_of(method: str, model, split, rows: int) -> Callable[[], object]:
     """A step of training a mask; or edges scored over one batch."""
     import tapeout.find as find
     from tapeout.find.masks import EDGES, PRESETS, learn_edges, learn_mask
@@ -149,7 +150,7 @@ def step_of(method: str, model, split, rows: int) -> Callable[[], None]:
         parts = iter([split.subset(place, "batch") for place in places] * 2)
         return lambda: find.edge_attribution(model, next(parts), batch_size=rows)
     preset = PRESETS[method]
-    options = {"config": config_of(preset, rows)}
+    options: dict[str, Any] = {"config": config_of(preset, rows)}
     if preset.universe != EDGES:
         options |= {"universe": preset.universe}
         if preset.config.replacement == "mean":
@@ -165,7 +166,7 @@ def config_of(preset, rows: int):
     return replace(preset.config, steps=STEPS, batch_size=rows)
 
 
-def paused(train) -> Callable[[], None]:
+def paused(train) -> Callable[[], object]:
     """Training that goes one step at a call, in a thread that waits in between."""
     import threading
 
