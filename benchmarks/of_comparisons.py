@@ -17,7 +17,8 @@ def main() -> None:
     for folder in map(Path, folders):
         found = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
         stages = json.loads((folder / "results.json").read_text(encoding="utf-8"))["stages"]
-        rows += found["rows"]
+        threads = max(stage["machine"]["threads"] for stage in stages.values())
+        rows += [row | {"threads": threads} for row in found["rows"]]
         seconds += sum(stage["seconds"] for stage in stages.values())
         before.append(f"tapeout compare recipes/{found['name']}.yaml && ")
     sys.argv[2:] = [f"runs/{Path(folder).name}" for folder in folders]
