@@ -165,4 +165,6 @@ def test_batch_size_does_not_matter(integrate):
     model, task = word_model(), word_task(n=6)
     one = edge_attribution(model, task.train, integrate=integrate, steps=2, batch_size=1)
     many = edge_attribution(model, task.train, integrate=integrate, steps=2, batch_size=6)
+    parts = edge_attribution(model, task.train, integrate=integrate, steps=2, tokens_at_once=12)
     assert gap(one.values, many.values) <= 1e-5
+    assert gap(one.values, parts.values) <= 1e-5

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from tapeout.circuits import Scores
 from tapeout.errors import RecipeError, TaskError
@@ -76,7 +77,7 @@ run_recipe(parse_recipe(json.loads(sys.argv[1])), sys.argv[2], watch)
 
 def test_a_killed_sweep_goes_on_and_gives_the_same_numbers(swept, tmp_path):
     command = [sys.executable, "-c", KILLED, json.dumps(swept), str(tmp_path / "killed" / "run")]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     killed = subprocess.run(command, env=environment, stderr=subprocess.DEVNULL)
     assert killed.returncode == -signal.SIGKILL
     (partial,) = (tmp_path / "killed" / ".stages").glob(".sweep-*.partial")

@@ -32,13 +32,15 @@ class EdgeAttribution:
         steps: points on the path (midpoints of equal parts).
         pool: with `activations`, average every edge over the runs of all blocks, as EAP-IG's
             published code does, and not over those of its own writer's alone.
-        batch_size: examples per forward.
+        batch_size: examples per forward, ...
+        tokens_at_once: ... but no more tokens, since memory grows with them.
     """
 
     integrate: Literal["none", "inputs", "activations", "ends"] = "none"
     steps: int = 5
     pool: bool = False
     batch_size: int = 16
+    tokens_at_once: int = 512
 
 
 def edge_attribution(
@@ -53,7 +55,7 @@ def edge_attribution(
     """Score every edge by what the metric would lose with it, to first order.
 
     A score is signed: summed over positions, averaged over examples. Streams over batches; memory
-    is that of one batch's writes, [writers, rows, pos, d_model].
+    is that of one forward's writes, [writers, rows, pos, d_model].
 
     Args:
         model: the model; it is not changed.
@@ -73,7 +75,8 @@ def edge_attribution(
     done = 0
     with model.frozen():
         for batch in split.batches(config.batch_size, partner="counterfactual"):
-            run.add(batch)
+            for part in batch.parts(config.tokens_at_once):
+                run.add(part)
             done += len(batch)
             if progress is not None:
                 progress(done, len(split))

@@ -76,8 +76,9 @@ class Batch:
         """Prompts of the clean rows, then of their partners."""
         return _head(self.lockstep, self.answer_length - 1)
 
-    def parts(self, rows: int) -> "list[Batch]":
-        """The same examples as batches of at most `rows` each."""
+    def parts(self, tokens: int) -> "list[Batch]":
+        """The same examples as batches of at most so many tokens each, or of one row."""
+        rows = max(tokens // self.tokens.ids.shape[1], 1)
         if rows >= len(self):
             return [self]
         return [self._part(slice(at, at + rows)) for at in range(0, len(self), rows)]

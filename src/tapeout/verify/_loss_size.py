@@ -201,7 +201,7 @@ def _bar(target: float, relative_to: Base, losses: Mapping[str, Callable[[], Ave
     return bar
 
 
-def _smallest(grid: Sequence[int], passes: Callable[[int], bool], gap: int) -> int | None:
+def _smallest(grid: Sequence[int], passes: Callable[[int], bool], gap: int = 1) -> int | None:
     """The smallest k from which everything that was tried passes; None if the last one fails."""
     good, bad = None, -1
     for k in reversed(grid):

@@ -197,8 +197,7 @@ class Learner:
         """The objective's mean over a batch, and its gradient by the gates, part by part."""
         gates.requires_grad_()
         total = 0.0
-        rows = max(self.config.tokens_at_once // batch.tokens.ids.shape[1], 1)
-        for part in batch.parts(rows):
+        for part in batch.parts(self.config.tokens_at_once):
             logits = self.subject.logits(part, gates)
             losses = OBJECTIVES[self.config.objective](logits, part, self._target(part))
             loss = losses.sum() / len(batch)
