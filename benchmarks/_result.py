@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ def write(name: str, rows: list[dict[str, Any]], seconds: float, before: str = "
 
 def _shown(argument: str) -> str:
     """Paths of this machine say nothing elsewhere."""
-    return Path(argument).name.upper() if os.path.isabs(argument) else argument
+    return Path(argument).name.upper() if os.path.isabs(argument) else shlex.quote(argument)
 
 
 def _machine() -> str:

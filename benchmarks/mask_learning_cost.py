@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from _result import RESULTS, write
+from _result import write
 
 STEPS, WARM = 3, 1
 METHODS = ("node-pruning", "heaviside-pruning", "edge-pruning", "edge attribution")
@@ -30,7 +30,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--one", nargs=3, metavar=("WHAT", "METHOD", "MODEL"))
     parser.add_argument("--models", nargs="+", default=list(MODELS))
-    parser.add_argument("--methods", nargs="+", default=list(METHODS))
     chosen = parser.parse_args()
     if chosen.one:
         print(json.dumps(measure(*chosen.one)))
@@ -38,7 +37,7 @@ def main() -> None:
     start, rows = time.time(), []
     for model in chosen.models:
         floor = apart("peak", "floor", model)
-        for method in chosen.methods:
+        for method in METHODS:
             row = {"method": method, "model": model, **apart("time", method, model)}
             row |= {"peak_mb": apart("peak", method, model)["peak_mb"]}
             row |= {"floor_peak_mb": floor["peak_mb"]}
@@ -46,15 +45,7 @@ def main() -> None:
             row["memory_ratio"] = round(row["peak_mb"] / row["floor_peak_mb"], 3)
             print(row, flush=True)
             rows.append(row)
-    write("mask-learning-cost", kept(rows) + rows, time.time() - start)
-
-
-def kept(rows: list[dict]) -> list[dict]:
-    """Rows of an earlier call whose method and model were not measured again."""
-    path = RESULTS / "mask-learning-cost.json"
-    before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
-    again = {(row["method"], row["model"]) for row in rows}
-    return [row for row in before if (row["method"], row["model"]) not in again]
+    write("mask-learning-cost", rows, time.time() - start)
 
 
 def apart(*what: str) -> dict:

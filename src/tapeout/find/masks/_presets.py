@@ -43,7 +43,7 @@ PRESETS: dict[str, Preset] = {
             objective="kl",
             # The published coefficients are of sums over GPT-2's groups and differ by task. These
             # and the rate (the paper's is 5e-3, for thousands of steps) are of trials with SmolLM2.
-            # As in the paper, coarse nodes weigh less: a block that closes early never comes back.
+            # As in the paper, coarse nodes weigh less: at one weight nearly all blocks closed.
             size=Penalty(
                 weight=1.0,
                 weights={
