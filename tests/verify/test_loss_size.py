@@ -9,7 +9,7 @@ from tapeout.interventions import Counterfactual, edges_of, means_over, replacem
 from tapeout.tasks import LOG_LIKELIHOOD
 from tapeout.verify import evaluate, smallest_at_loss
 from tapeout.verify._loss_size import _smallest
-from tapeout.verify._losses import Loss
+from tapeout.verify._losses import bounded_loss
 
 from ..tiny import Sizes
 from ..words import learnable, word_model, word_task
@@ -134,7 +134,7 @@ def test_what_cannot_be_reached_is_told(case):
     with pytest.raises(TaskError, match="relative to one above 0"):
         run(objective="kl", target=0.1, relative_to="full")
     with pytest.raises(TaskError, match="did you mean 'candidates'"):
-        Loss(model, "candidate")
+        bounded_loss(model, "candidate")
     several = learnable(word_task(answer_words=2), model)
     with pytest.raises(TaskError, match="use the objective task"):
         smallest_at_loss(model, scores, several.test, "zero", objective="candidates")

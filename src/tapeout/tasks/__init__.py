@@ -4,6 +4,7 @@ from ._batch import Batch, Partner
 from ._carries import carries, carry_regime, overflows
 from ._criterion import CRITERIA, EXACT, FOIL, Criterion, correct, written_right
 from ._example import Encoded, Example
+from ._loss import Loss
 from ._metrics import (
     ABOVE_FOIL,
     LOG_LIKELIHOOD,
@@ -37,6 +38,7 @@ __all__ = [
     "Encoded",
     "Example",
     "Listed",
+    "Loss",
     "Metric",
     "Objective",
     "Partner",

@@ -11,7 +11,7 @@ from ..tasks import Metric, Split
 from ._calibration import Calibration, fill_for
 from ._evaluate import evaluate
 from ._intervals import Average, Share
-from ._losses import Loss
+from ._losses import bounded_loss, metric_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def with_and_without(
         InterventionError: mean replacement without means, or an unknown replacement.
     """
     fill = fill_for(circuit, replacement)
-    loss = Loss(model, calibration.config.objective).metric
+    loss = metric_of(bounded_loss(model, calibration.config.objective))
     right = Metric("accuracy", split.criterion.definition, split.criterion.of)
     plain = [loss, right, *metrics]
     moved = [calibration.metric(metric) for metric in plain]

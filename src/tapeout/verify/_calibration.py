@@ -15,7 +15,7 @@ from ..tasks import Metric, Split
 from ._evaluate import prepare
 from ._fit import Fit, moved
 from ._intervals import Average
-from ._losses import Loss, LossObjective
+from ._losses import LossObjective, bounded_loss
 from ._shift import ShiftOn, shifted
 
 
@@ -131,7 +131,7 @@ def calibrate(
     tokens, shift_on = shifted(candidates or [split], config.objective)
     if not config.shift:
         tokens, shift_on = (), "nothing"
-    fit = Fit(Loss(model, config.objective), tokens)
+    fit = Fit(bounded_loss(model, config.objective), tokens)
     run, partner = prepare(model, split, circuit, fill, transfer=transfer, sliced=sliced)
     with model.frozen(), run.model.frozen():
         with torch.no_grad():

@@ -8,9 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import TaskError
-from ..tasks import Batch
+from ..tasks import Batch, Loss
 from ._intervals import Average
-from ._losses import Loss
 
 LINE_SEARCH = 25
 """Evaluations that torch's line search makes at most in one step."""

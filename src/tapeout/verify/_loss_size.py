@@ -14,7 +14,7 @@ from ..tasks import Split
 from ._evaluate import evaluate
 from ._frontier import GRID, Progress
 from ._intervals import Average
-from ._losses import Loss, LossObjective
+from ._losses import LossObjective, bounded_loss, metric_of
 
 Base = float | Literal["full", "empty"] | None
 
@@ -112,7 +112,8 @@ def smallest_at_loss(
 
     Source: weight-sparse transformers, section 2.2 and A.5 (mask discretization).
     """
-    loss, fill = Loss(model, objective), replacement_of(replacement)
+    measured = metric_of(bounded_loss(model, objective))
+    fill = replacement_of(replacement)
     nodes = scores.universe.size
     partners = Partners.of(model, scores.universe, fill) if isinstance(scores, Scores) else None
     curve = dict(known or {})
@@ -122,7 +123,7 @@ def smallest_at_loss(
 
     def run(circuit: Circuit | EdgeCircuit | None) -> Average:
         options = {"batch_size": batch_size, "sliced": sliced, "partners": partners}
-        outcome = evaluate(model, split, circuit, fill, metrics=[loss.metric], **options)
+        outcome = evaluate(model, split, circuit, fill, metrics=[measured], **options)
         return outcome.average("loss")
 
     def measure(k: int) -> Average:
@@ -178,7 +179,7 @@ def circuit_loss(
             needs.
         CircuitError: the circuit does not fit the model.
     """
-    metric = Loss(model, objective).metric
+    metric = metric_of(bounded_loss(model, objective))
     fill = circuit_replacement(circuit, replacement)
     options = {"metrics": [metric], "batch_size": batch_size}
     return evaluate(model, split, circuit, fill, **options).average("loss")

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from ...tasks import OBJECTIVES, Batch, Split
+from ...tasks import Loss, Split
 from ._subjects import Edges, Subject
 
 
@@ -19,12 +19,9 @@ class Judge:
     """
 
     def __init__(self, subject: Subject, split: Split, objective: str, batch_size: int) -> None:
-        self.subject, self.objective, self.count = subject, OBJECTIVES[objective], len(split)
+        self.subject, self.count = subject, len(split)
+        self.measured = Loss(subject.model, objective)
         self.batches = subject.batches(split, batch_size)
-        self.full = [torch.empty(0)] * len(self.batches)
-        if objective == "kl":
-            with torch.no_grad(), subject.model.frozen():
-                self.full = [self._full(batch) for batch in self.batches]
 
     def loss(self, kept: Bool[Tensor, " gates"]) -> float:
         """Mean over the examples, in nats (in logits for `logit_difference`).
@@ -36,16 +33,12 @@ class Judge:
         gates = kept.float() if isinstance(self.subject, Edges) else kept
         total = 0.0
         with torch.no_grad(), self.subject.model.frozen():
-            for batch, full in zip(self.batches, self.full, strict=True):
+            for batch in self.batches:
                 logits = self.subject.logits(batch, gates)
-                total += float(self.objective(logits, batch, full).sum())
+                total += float(self.measured.of(logits, batch).sum())
         return total / self.count
 
     def ends(self) -> tuple[float, float]:
         """The loss with every gate open, and with every gate closed."""
         gates = torch.ones(self.subject.size, dtype=torch.bool)
         return self.loss(gates), self.loss(~gates)
-
-    def _full(self, batch: Batch) -> Tensor:
-        logits = self.subject.model.logits(batch.tokens, keep=batch.answer_length)
-        return logits.float().log_softmax(-1)

@@ -13,7 +13,7 @@ from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores, Universe
 from ...errors import TaskError
 from ...interventions import Mean, edges_of
 from ...models import Model
-from ...tasks import OBJECTIVES, Batch, Split
+from ...tasks import Batch, Loss, Split
 from ._checkpoint import load_state, save_state
 from ._config import MaskConfig
 from ._subjects import Edges, Subject, nodes_of
@@ -152,7 +152,7 @@ class Learner:
         self.optimizer = torch.optim.AdamW(
             groups, lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        self.full: dict[tuple[int, ...], Tensor] = {}
+        self.loss = Loss(subject.model, config.objective)
         self.step = 0
         self.curve: list[dict[str, float]] = []
 
@@ -199,8 +199,7 @@ class Learner:
         total = 0.0
         for part in batch.parts(self.config.tokens_at_once):
             logits = self.subject.logits(part, gates)
-            losses = OBJECTIVES[self.config.objective](logits, part, self._target(part))
-            loss = losses.sum() / len(batch)
+            loss = self.loss.of(logits, part).sum() / len(batch)
             loss.backward()
             total += loss.item()
         return total, torch.zeros_like(gates) if gates.grad is None else gates.grad
@@ -237,17 +236,6 @@ class Learner:
         config = self.config
         rate = config.learning_rate * min((self.step + 1) / max(config.warm_up, 1), 1.0)
         return rate * (1 - self.step / config.steps) if config.decay else rate
-
-    def _target(self, batch: Batch) -> Tensor:
-        """The full model's log probabilities at the answer; run once, and for KL alone."""
-        if self.config.objective != "kl":
-            return torch.empty(0)
-        rows = tuple(batch.rows.tolist())
-        if rows not in self.full:
-            with torch.no_grad():
-                logits = self.subject.model.logits(batch.tokens, keep=batch.answer_length)
-            self.full[rows] = logits.float().log_softmax(-1)
-        return self.full[rows]
 
 
 def _named(part: Any) -> dict[str, Any]:
