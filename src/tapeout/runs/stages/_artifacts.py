@@ -1,4 +1,4 @@
-"""Artifacts that are of nodes or of edges, whichever lies there."""
+"""What stages hand on: which kinds have it, and how it is opened where kinds differ."""
 
 from pathlib import Path
 
@@ -10,6 +10,9 @@ from ...circuits import (
     load_edge_circuit,
     load_edge_scores,
 )
+
+MODELS = ("load",)
+"""Kinds of stage whose artifact is a model."""
 
 SCORED = ("find", "mask", "sweep", "edges")
 """Kinds of stage whose artifact is scores."""

@@ -10,7 +10,7 @@ from ...find import EdgeAttribution, edge_attribution
 from ...models import Model
 from ...tasks import Task
 from .._stage import Stage, Work, ref
-from ._artifacts import open_scores
+from ._artifacts import MODELS, open_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Edges(Stage, EdgeAttribution):
 
     kind: ClassVar[str] = "edges"
     room: ClassVar[str] = "find"
-    model: str = ref("load")
+    model: str = ref(*MODELS)
     task: str = ref("task")
     metric: str = ""
     absolute: bool = True

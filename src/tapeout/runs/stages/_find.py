@@ -13,6 +13,7 @@ from ...models import Model
 from ...tasks import Task
 from ...verify import GRID, Frontier, Point, Share, frontier
 from .._stage import Stage, Work, ref
+from ._artifacts import MODELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Find(Stage, Attribution):
 
     kind: ClassVar[str] = "find"
     room: ClassVar[str] = "find"
-    model: str = ref("load")
+    model: str = ref(*MODELS)
     task: str = ref("task")
     means: str = ref("means", optional=True)
     universe: str = "mlp.post_act,attn.z:head"
@@ -82,7 +83,7 @@ class FrontierStage(Stage):
 
     kind: ClassVar[str] = "frontier"
     room: ClassVar[str] = "verify"
-    model: str = ref("load")
+    model: str = ref(*MODELS)
     task: str = ref("task")
     scores: str = ref("find", "mask", "sweep")
     means: str = ref("means", optional=True)

@@ -16,6 +16,7 @@ from ...tasks import Counts, Task
 from ...verify import worth
 from .._config import from_dict
 from .._stage import Stage, Work, ref
+from ._artifacts import MODELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ class TaskStage(Stage):
 
     kind: ClassVar[str] = "task"
     room: ClassVar[str] = "verify"
-    model: str = ref("load")
+    model: str = ref(*MODELS)
     name: str
     n: int | dict[str, int] | None = None
     seed: int = 0
@@ -145,7 +146,7 @@ class Means(Stage):
 
     kind: ClassVar[str] = "means"
     room: ClassVar[str] = "interventions"
-    model: str = ref("load")
+    model: str = ref(*MODELS)
     task: str = ref("task")
     universe: str = "mlp.post_act,attn.z:head"
 

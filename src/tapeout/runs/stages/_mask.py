@@ -22,7 +22,7 @@ from ...interventions import Mean
 from ...models import Model
 from ...tasks import Task
 from .._stage import Stage, Work, ref
-from ._artifacts import open_scores
+from ._artifacts import MODELS, open_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Mask(Stage):
 
     kind: ClassVar[str] = "mask"
     room: ClassVar[str] = "find"
-    model: str = ref("load")
+    model: str = ref(*MODELS)
     task: str = ref("task")
     means: str = ref("means", optional=True)
     preset: str = "node-pruning"

@@ -19,6 +19,7 @@ from ...verify import (
     with_and_without,
 )
 from .._stage import Stage, Work, ref
+from ._artifacts import MODELS
 
 
 def own_replacement(circuit: Circuit | EdgeCircuit) -> str:
@@ -53,7 +54,7 @@ class Verify(Stage):
 
     kind: ClassVar[str] = "verify"
     room: ClassVar[str] = "verify"
-    model: str = ref("load")
+    model: str = ref(*MODELS)
     task: str = ref("task")
     circuit: str = ref("select", "circuit")
     replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = ""
@@ -125,7 +126,7 @@ class Extract(Stage):
 
     kind: ClassVar[str] = "extract"
     room: ClassVar[str] = "extraction"
-    model: str = ref("load")
+    model: str = ref(*MODELS)
     circuit: str = ref("select", "circuit")
     replacement: Literal["", "mean", "zero"] = ""
     layout: Literal["per_layer", "uniform"] = "per_layer"
@@ -166,7 +167,7 @@ class Measure(Stage):
 
     kind: ClassVar[str] = "measure"
     room: ClassVar[str] = "verify"
-    model: str = ref("load")
+    model: str = ref(*MODELS)
     task: str = ref("task")
     circuit: str = ref("select", "circuit")
     extracted: str = ref("extract")

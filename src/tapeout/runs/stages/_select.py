@@ -11,7 +11,7 @@ from ...errors import RecipeError, TaskError
 from ...interventions import Mean
 from ...verify import Frontier, LossObjective, LossSize
 from .._stage import Stage, Work, ref
-from ._artifacts import SCORED, open_circuit
+from ._artifacts import MODELS, SCORED, open_circuit
 from ._at_loss import at_loss
 
 
@@ -85,7 +85,7 @@ class Select(Stage):
     scores: str = ref(*SCORED)
     frontier: str = ref("frontier", optional=True)
     means: str = ref("means", optional=True)
-    model: str = ref("load", optional=True)
+    model: str = ref(*MODELS, optional=True)
     task: str = ref("task", optional=True)
     target: float = 0.9
     relative: bool = True
