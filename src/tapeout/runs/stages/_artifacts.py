@@ -14,6 +14,12 @@ from ...circuits import (
 MODELS = ("load",)
 """Kinds of stage whose artifact is a model."""
 
+TASKS = ("task", "interface")
+"""Kinds of stage whose artifact is a task."""
+
+CIRCUITS = ("select", "circuit", "squeeze", "compose")
+"""Kinds of stage whose artifact is a circuit."""
+
 SCORED = ("find", "mask", "sweep", "edges")
 """Kinds of stage whose artifact is scores."""
 

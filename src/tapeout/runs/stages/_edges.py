@@ -10,7 +10,7 @@ from ...find import EdgeAttribution, edge_attribution
 from ...models import Model
 from ...tasks import Task
 from .._stage import Stage, Work, ref
-from ._artifacts import MODELS, open_scores
+from ._artifacts import MODELS, TASKS, open_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Edges(Stage, EdgeAttribution):
     kind: ClassVar[str] = "edges"
     room: ClassVar[str] = "find"
     model: str = ref(*MODELS)
-    task: str = ref("task")
+    task: str = ref(*TASKS)
     metric: str = ""
     absolute: bool = True
 

@@ -13,7 +13,7 @@ from ...models import Model
 from ...tasks import Task
 from ...verify import GRID, Frontier, Point, Share, frontier
 from .._stage import Stage, Work, ref
-from ._artifacts import MODELS
+from ._artifacts import MODELS, TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Find(Stage, Attribution):
     kind: ClassVar[str] = "find"
     room: ClassVar[str] = "find"
     model: str = ref(*MODELS)
-    task: str = ref("task")
+    task: str = ref(*TASKS)
     means: str = ref("means", optional=True)
     universe: str = "mlp.post_act,attn.z:head"
     method: Literal["attribution", "frequency", "random"] = "attribution"
@@ -84,7 +84,7 @@ class FrontierStage(Stage):
     kind: ClassVar[str] = "frontier"
     room: ClassVar[str] = "verify"
     model: str = ref(*MODELS)
-    task: str = ref("task")
+    task: str = ref(*TASKS)
     scores: str = ref("find", "mask", "sweep")
     means: str = ref("means", optional=True)
     replacement: Literal["mean", "zero", "counterfactual", "resample"] = "mean"

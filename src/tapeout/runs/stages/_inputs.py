@@ -16,7 +16,7 @@ from ...tasks import Counts, Task
 from ...verify import worth
 from .._config import from_dict
 from .._stage import Stage, Work, ref
-from ._artifacts import MODELS
+from ._artifacts import MODELS, TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +147,7 @@ class Means(Stage):
     kind: ClassVar[str] = "means"
     room: ClassVar[str] = "interventions"
     model: str = ref(*MODELS)
-    task: str = ref("task")
+    task: str = ref(*TASKS)
     universe: str = "mlp.post_act,attn.z:head"
 
     def run(self, work: Work) -> dict[str, Any]:

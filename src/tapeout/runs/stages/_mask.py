@@ -22,7 +22,7 @@ from ...interventions import Mean
 from ...models import Model
 from ...tasks import Task
 from .._stage import Stage, Work, ref
-from ._artifacts import MODELS, open_scores
+from ._artifacts import MODELS, TASKS, open_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Mask(Stage):
     kind: ClassVar[str] = "mask"
     room: ClassVar[str] = "find"
     model: str = ref(*MODELS)
-    task: str = ref("task")
+    task: str = ref(*TASKS)
     means: str = ref("means", optional=True)
     preset: str = "node-pruning"
     universe: str = ""

@@ -19,7 +19,7 @@ from ...verify import (
     with_and_without,
 )
 from .._stage import Stage, Work, ref
-from ._artifacts import MODELS
+from ._artifacts import CIRCUITS, MODELS, TASKS
 
 
 def own_replacement(circuit: Circuit | EdgeCircuit) -> str:
@@ -55,8 +55,8 @@ class Verify(Stage):
     kind: ClassVar[str] = "verify"
     room: ClassVar[str] = "verify"
     model: str = ref(*MODELS)
-    task: str = ref("task")
-    circuit: str = ref("select", "circuit")
+    task: str = ref(*TASKS)
+    circuit: str = ref(*CIRCUITS)
     replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = ""
     split: Literal["test", "validation", "train"] = "test"
     random_seeds: int = 3
@@ -127,7 +127,7 @@ class Extract(Stage):
     kind: ClassVar[str] = "extract"
     room: ClassVar[str] = "extraction"
     model: str = ref(*MODELS)
-    circuit: str = ref("select", "circuit")
+    circuit: str = ref(*CIRCUITS)
     replacement: Literal["", "mean", "zero"] = ""
     layout: Literal["per_layer", "uniform"] = "per_layer"
 
@@ -168,8 +168,8 @@ class Measure(Stage):
     kind: ClassVar[str] = "measure"
     room: ClassVar[str] = "verify"
     model: str = ref(*MODELS)
-    task: str = ref("task")
-    circuit: str = ref("select", "circuit")
+    task: str = ref(*TASKS)
+    circuit: str = ref(*CIRCUITS)
     extracted: str = ref("extract")
     rows: int = 64
     seconds: float = 2.0

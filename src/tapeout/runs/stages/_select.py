@@ -11,7 +11,7 @@ from ...errors import RecipeError, TaskError
 from ...interventions import Mean
 from ...verify import Frontier, LossObjective, LossSize
 from .._stage import Stage, Work, ref
-from ._artifacts import MODELS, SCORED, open_circuit
+from ._artifacts import CIRCUITS, MODELS, SCORED, TASKS, open_circuit
 from ._at_loss import at_loss
 
 
@@ -86,15 +86,15 @@ class Select(Stage):
     frontier: str = ref("frontier", optional=True)
     means: str = ref("means", optional=True)
     model: str = ref(*MODELS, optional=True)
-    task: str = ref("task", optional=True)
+    task: str = ref(*TASKS, optional=True)
     target: float = 0.9
     relative: bool = True
     confident: bool = False
     share: float | None = None
-    like: str = ref("select", "circuit", named=True)
+    like: str = ref(*CIRCUITS, named=True)
     positive: bool = False
     loss: float | None = None
-    rival: str = ref("select", "circuit", named=True)
+    rival: str = ref(*CIRCUITS, named=True)
     objective: LossObjective = "candidates"
     precision: float = 0.0
     replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = ""

@@ -24,7 +24,7 @@ from ...find.masks import (
 from ...find.masks import Sweep as Found
 from ...tasks import Task
 from .._stage import Stage, Work, ref
-from ._artifacts import MODELS, open_scores
+from ._artifacts import MODELS, TASKS, open_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Sweep(Stage):
     kind: ClassVar[str] = "sweep"
     room: ClassVar[str] = "find"
     model: str = ref(*MODELS)
-    task: str = ref("task")
+    task: str = ref(*TASKS)
     means: str = ref("means", optional=True)
     preset: str = "node-pruning"
     universe: str = ""
