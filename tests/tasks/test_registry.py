@@ -10,15 +10,16 @@ from tapeout.tasks import FOIL, TASKS, Counts, build
 from .toy_tokenizers import SINGLE_DIGITS, toy
 
 TOY = toy(SINGLE_DIGITS)
+BUILT = [name for name in TASKS if name != "text"]  # a toy tokenizer knows no prose
 
 
 def test_the_names():
-    assert list(TASKS) == ["ioi", "greater-than", "pronouns", "addition"]
+    assert {"ioi", "greater-than", "pronouns", "addition", "text"} <= set(TASKS)
     for listed in TASKS.values():
         assert listed.about and "\n" not in listed.about and len(listed.about) <= 70
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", BUILT)
 def test_each_builds_under_its_name(name: str):
     task = build(name, TOY, n=6, seed=3)
     assert task.name == name == task.config["name"]
@@ -29,7 +30,7 @@ def test_each_builds_under_its_name(name: str):
     assert list(task.train) != list(build(name, TOY, n=6, seed=4).train)
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", BUILT)
 def test_the_default_size_can_be_built(name: str):
     task = build(name, TOY)
     assert len(task.train) == len(task.test) == 2 * len(task.validation) >= 300

@@ -20,6 +20,7 @@ from .greater_than import greater_than
 from .ioi import ioi
 from .jsonl import jsonl
 from .pronouns import pronouns
+from .text import text
 
 __all__ = [
     "ABOVE_FOIL",
@@ -54,5 +55,6 @@ __all__ = [
     "jsonl",
     "overflows",
     "pronouns",
+    "text",
     "written_right",
 ]

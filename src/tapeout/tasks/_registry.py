@@ -12,6 +12,7 @@ from .greater_than import greater_than
 from .ioi import ioi
 from .jsonl import jsonl
 from .pronouns import pronouns
+from .text import text
 
 Builder = Callable[..., Task]
 
@@ -28,6 +29,7 @@ TASKS: dict[str, Listed] = {
     "greater-than": Listed(greater_than, "an interval's end lies after its start"),
     "pronouns": Listed(pronouns, '"he" or "she" after a given name'),
     "addition": Listed(addition, "the sum of two numbers, all its digits and the end"),
+    "text": Listed(text, "plain text, every next token: what an edit should leave alone"),
 }
 
 
