@@ -14,6 +14,7 @@ from ._metrics import (
 )
 from ._objectives import OBJECTIVES, Objective
 from ._registry import TASKS, Listed, build
+from ._shuffled import Shuffled
 from ._task import SPLITS, Counts, Split, Task
 from .addition import addition
 from .greater_than import greater_than
@@ -43,6 +44,7 @@ __all__ = [
     "Metric",
     "Objective",
     "Partner",
+    "Shuffled",
     "Split",
     "Task",
     "addition",

@@ -13,7 +13,7 @@ from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores, Universe
 from ...errors import TaskError
 from ...interventions import Mean, edges_of
 from ...models import Model
-from ...tasks import Batch, Loss, Split
+from ...tasks import Batch, Loss, Shuffled, Split
 from ._checkpoint import load_state, save_state
 from ._config import MaskConfig
 from ._subjects import Edges, Subject, nodes_of
@@ -141,7 +141,7 @@ class Learner:
     def __init__(self, subject: Subject, split: Split, config: MaskConfig) -> None:
         config.size.check(subject.parts)
         self.subject, self.split, self.config = subject, split, config
-        self.batches = subject.batches(split, config.batch_size)
+        self.batches = Shuffled(subject.batches(split, config.batch_size), config.seed)
         self.noise = torch.Generator().manual_seed(config.seed)
         self.parameters = config.gate.start(subject.size, self.noise).requires_grad_()
         self.multipliers = config.size.multipliers().requires_grad_()
@@ -171,7 +171,7 @@ class Learner:
         Raises:
             TaskError: the loss is not finite.
         """
-        config, batch = self.config, self.batches[self._place()]
+        config, batch = self.config, self.batches.at(self.step)
         self.optimizer.zero_grad()
         with torch.enable_grad():
             gates = config.gate.sample(self.parameters, self.noise)
@@ -225,12 +225,6 @@ class Learner:
         """Go on from `save`, if there is such a file."""
         if path.is_file():
             load_state(path, self)
-
-    def _place(self) -> int:
-        """Which batch this step takes: every epoch another order, the same for the same seed."""
-        epoch, place = divmod(self.step, len(self.batches))
-        generator = torch.Generator().manual_seed(1_000_003 * self.config.seed + epoch)
-        return int(torch.randperm(len(self.batches), generator=generator)[place])
 
     def _rate(self) -> float:
         config = self.config
