@@ -45,12 +45,17 @@ def family_of(hf: nn.Module) -> Family:
 
 def in_features(module: nn.Module) -> int:
     """Inputs of a projection, whether it is stored as `Linear` or as GPT-2's `Conv1D`."""
-    return module.weight.shape[0 if isinstance(module, Conv1D) else 1]  # pyright: ignore
+    return _stored(module).weight.shape[0 if isinstance(_stored(module), Conv1D) else 1]
 
 
 def out_features(module: nn.Module) -> int:
     """Outputs of a projection, whether it is stored as `Linear` or as GPT-2's `Conv1D`."""
-    return module.weight.shape[1 if isinstance(module, Conv1D) else 0]  # pyright: ignore
+    return _stored(module).weight.shape[1 if isinstance(_stored(module), Conv1D) else 0]
+
+
+def _stored(module: nn.Module) -> Any:
+    """The projection itself, where an adapter (PEFT) is wrapped around it."""
+    return getattr(module, "base_layer", module)
 
 
 def head_dim_of(config: Any) -> int:
