@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import find as find
     from . import interventions as interventions
+    from . import reshape as reshape
     from . import tasks as tasks
     from . import verify as verify
     from .circuits import Circuit as Circuit
@@ -27,7 +28,7 @@ _WHERE = {
     "extract": "extraction",
     "load": "models",
 }
-_ROOMS = ("find", "interventions", "tasks", "verify")
+_ROOMS = ("find", "interventions", "reshape", "tasks", "verify")
 
 __all__ = [*_WHERE, *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
 

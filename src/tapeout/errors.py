@@ -24,6 +24,10 @@ class InterventionError(TapeoutError):
     """A replacement cannot be carried out as asked."""
 
 
+class ReshapeError(TapeoutError):
+    """A model cannot be changed as asked, or a change does not fit the model."""
+
+
 class RecipeError(TapeoutError):
     """A recipe has an unknown key, a missing stage, or a value of the wrong kind."""
 

@@ -3,6 +3,7 @@
 from ._calibrated import Calibrated, with_and_without
 from ._calibration import Calibrating, Calibration, calibrate
 from ._controls import random_like
+from ._distance import distance_from
 from ._evaluate import Outcome, evaluate, prefix_only
 from ._faithfulness import MIB_SHARES, Faithfulness, faithfulness
 from ._frontier import GRID, Frontier, Point, frontier
@@ -30,6 +31,7 @@ __all__ = [
     "Worth",
     "calibrate",
     "circuit_loss",
+    "distance_from",
     "evaluate",
     "faithfulness",
     "frontier",

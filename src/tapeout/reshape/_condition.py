@@ -1,0 +1,198 @@
+"""Conditioning: train a model so that the circuit of a task gets small (paper 1, and ours)."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..checkpoint import load_training, restore, save_training
+from ..circuits import Circuit
+from ..errors import ReshapeError
+from ..models import Model
+from ..tasks import Split
+from ._change import Change
+from ._config import Conditioning
+from ._masked import Masked
+from ._slots import slots_of
+from ._terms import Anchor, OnTask
+from ._trainable import Trainable
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """What conditioning gives.
+
+    Attributes:
+        change: to be applied to the base, at a scale of your choice (see `merge_scales`).
+        curve: by step: every term of the loss before its weight, and `share`, of the nodes that
+            the masked term kept.
+    """
+
+    change: Change
+    curve: list[dict[str, float]]
+
+
+def condition(
+    model: Model,
+    split: Split,
+    *,
+    anchors: Sequence[Split] = (),
+    slots: Circuit | None = None,
+    config: Conditioning | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Conditioned:
+    """Train a copy of a model on a task; the model itself stays as it is.
+
+    Args:
+        model: the base.
+        split: what it is trained on, as a rule `task.train`.
+        anchors: what else it should go on doing as the base does: splits of other tasks or text.
+        slots: MLP channels; no weight changes that does not touch one of them.
+        config: how; or its fields as keyword arguments.
+        checkpoint: a file to go on from and to save to, as the training goes.
+        progress: called with the steps done and all of them.
+
+    Raises:
+        ReshapeError: a config that cannot be carried out, an anchor's weight without anchors, or a
+            loss that is no longer finite.
+        TaskError: counterfactuals are needed and an example has none.
+        RunError: the checkpoint is damaged, or of another training.
+
+    Source: paper 1, "Conditioning without teaching"; slots are experiment 10 of its appendix.
+    """
+    config = config or Conditioning(**options)
+    if config.anchor and not anchors:
+        raise ReshapeError("anchor has a weight, but there is nothing to anchor on: pass anchors")
+    trainer = Trainer(model, split, list(anchors), slots, config)
+    if checkpoint is not None and checkpoint.is_file():
+        trainer.resume(checkpoint)
+    while trainer.step < config.steps:
+        trainer.update()
+        if checkpoint is not None and trainer.step % config.save_every == 0:
+            trainer.save(checkpoint)
+        if progress is not None:
+            progress(trainer.step, config.steps)
+    return Conditioned(trainer.change(), trainer.curve)
+
+
+class Trainer:
+    """A conditioning under way."""
+
+    def __init__(
+        self,
+        base: Model,
+        split: Split,
+        anchors: list[Split],
+        slots: Circuit | None,
+        config: Conditioning,
+    ) -> None:
+        self.config, self.split, self.anchors = config, split, anchors
+        self.copy = Trainable(base, config, None if slots is None else slots_of(base, slots))
+        self.slots = slots
+        self.on_task = OnTask(base, self.copy.model, split, config)
+        self.anchor = Anchor(base, self.copy.model, anchors, config) if anchors else None
+        self.masked = Masked(self.copy.model, split, config) if config.masked else None
+        self.optimizer = torch.optim.AdamW(
+            self.copy.parameters.values(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+        )
+        self.step = 0
+        self.curve: list[dict[str, float]] = []
+
+    def update(self) -> None:
+        """One step.
+
+        Raises:
+            ReshapeError: the loss is not finite.
+        """
+        c, entry = self.config, {}
+        if self.masked is not None:
+            self.masked.rank(self.step)
+            entry["share"] = self.masked.share(self.step)
+        self.optimizer.zero_grad()
+        total = 0.0
+        for term in self._terms():
+            with torch.enable_grad(), self._cast():
+                losses = term(self.step)
+            weighted = [getattr(c, name) * loss for name, loss in losses.items()]
+            torch.stack(weighted).sum().backward()
+            entry |= {name: loss.item() for name, loss in losses.items()}
+            total += sum(loss.item() for loss in weighted)
+        if not math.isfinite(total):
+            raise ReshapeError(
+                f"the loss is {total} at step {self.step}: lower the learning rate, or check the "
+                "model for NaN"
+            )
+        torch.nn.utils.clip_grad_norm_(self.copy.parameters.values(), c.clip)
+        self.optimizer.param_groups[0]["lr"] = self._rate()
+        self.optimizer.step()
+        self.curve.append({"loss": total} | entry)
+        self.step += 1
+
+    def _terms(self) -> list[Callable[[int], dict[str, Tensor]]]:
+        """What gives the losses of a step; one graph after the other, not all at once."""
+        c, terms = self.config, []
+        if c.task or c.kl:
+            terms.append(self.on_task.losses)
+        if c.anchor and self.anchor is not None:
+            terms.append(self.anchor.losses)
+        if self.masked is not None:
+            terms.append(self.masked.losses)
+        return terms
+
+    def _cast(self) -> torch.autocast:
+        enabled = self.config.precision == "bf16"
+        return torch.autocast(self.copy.model.device.type, torch.bfloat16, enabled=enabled)
+
+    def _rate(self) -> float:
+        c = self.config
+        warm = min((self.step + 1) / max(c.warm_up, 1), 1.0)
+        return c.learning_rate * warm * (1 - self.step / c.steps)
+
+    def change(self) -> Change:
+        """The difference from the base, as it is now."""
+        return self.copy.change(
+            {
+                "method": "conditioning",
+                "config": asdict(self.config),
+                "split": self.split.name,
+                "n": len(self.split),
+                "anchors": [anchor.name for anchor in self.anchors],
+                "slots": None if self.slots is None else self.slots.size,
+                "steps": self.step,
+            }
+        )
+
+    def _tensors(self) -> dict[str, Tensor]:
+        ranked = {} if self.masked is None else {"scores": self.masked.values}
+        return {**self.copy.parameters, **ranked}
+
+    def save(self, path: Path) -> None:
+        """Write all that the training needs to go on."""
+        save_training(
+            path, self._tensors(), {"step": self.step, "curve": self.curve}, self.optimizer
+        )
+
+    def resume(self, path: Path) -> None:
+        """Go on from `save`.
+
+        Raises:
+            RunError: the file is damaged, or of another training.
+        """
+        tensors, plain = load_training(path, self._tensors())
+        self.step, self.curve = plain["step"], plain["curve"]
+        with torch.no_grad():
+            for name, p in self.copy.parameters.items():
+                p.copy_(tensors[name])
+        if self.masked is not None:
+            self.masked.values = tensors["scores"]
+        restore(self.optimizer, tensors)
