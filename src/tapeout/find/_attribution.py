@@ -1,6 +1,7 @@
 """Attribution: a first-order estimate of what replacing each node would cost."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ from ..circuits import Scores, Universe
 from ..errors import TaskError
 from ..interventions import Mean
 from ..models import Model
-from ..tasks import Metric, Split
+from ..tasks import Batch, Metric, Split
 from ._gradients import GradientRun
 from ._metric import NEGATIVE_KL, resolve
 
@@ -51,6 +52,7 @@ def attribution(
     metric: Metric | str | None = None,
     means: Mean | None = None,
     config: Attribution | None = None,
+    within: Callable[[Batch], AbstractContextManager[None]] | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Scores:
@@ -68,6 +70,8 @@ def attribution(
             difference where every example has a foil, else the log likelihood.
         means: what `baseline="mean"` stands for.
         config: how; or its fields as keyword arguments.
+        within: inside what the clean runs of a batch happen, such as a `restrict` that some
+            positions are under already; what is replaced there scores 0.
         progress: called with the examples done and all of them.
 
     Raises:
@@ -94,6 +98,7 @@ def attribution(
         aggregate=config.aggregate,
         correct_only=config.correct_only,
         criterion=split.criterion,
+        within=within or (lambda batch: nullcontext()),
     )
     partner = "counterfactual" if config.baseline == "counterfactual" else None
     done = 0

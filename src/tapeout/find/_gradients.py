@@ -1,6 +1,7 @@
 """Gradient times difference at every site, formed as the gradients arrive."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -30,6 +31,7 @@ class GradientRun:
     aggregate: str
     correct_only: bool
     criterion: Criterion
+    within: Callable[[Batch], AbstractContextManager[None]]
     examples: int = 0
     totals: dict[Group, Tensor] = field(default_factory=dict)
 
@@ -78,7 +80,8 @@ class GradientRun:
         return wanted[:, self.after.columns :] if self.after else wanted
 
     def _logits(self, batch: Batch) -> Tensor:
-        return self.model.logits(batch.tokens, keep=batch.answer_length, after=self.after)
+        with self.within(batch):
+            return self.model.logits(batch.tokens, keep=batch.answer_length, after=self.after)
 
     def _baseline(self, batch: Batch) -> Activations | None:
         """What a dropped node would be given at each site; None for zero."""
@@ -98,7 +101,8 @@ class GradientRun:
         self._backward(batch, arrived)
 
     def _along_inputs(self, batch: Batch, baseline: Activations | None) -> None:
-        clean = self._record(batch.tokens)
+        with self.within(batch):
+            clean = self._record(batch.tokens)
         target = self._target(batch)
         begin, end = self._embeddings(batch)
         for part in self._midpoints():
@@ -112,7 +116,8 @@ class GradientRun:
             self._backward(batch, arrived, embedding=at, target=target)
 
     def _along_activations(self, batch: Batch, baseline: Activations | None) -> None:
-        clean = self._record(batch.tokens)
+        with self.within(batch):
+            clean = self._record(batch.tokens)
         target = self._target(batch)
         for key, tap in self.taps.items():
             gap = _gap(key, clean[key], baseline)
