@@ -1,7 +1,7 @@
 """What a node outside the circuit is given."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -145,6 +145,36 @@ class Recorded:
         return _blend(gate, x, self.values[where])
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Projection:
+    """Nodes outside the circuit have what a subspace holds of their site, around its mean.
+
+    Attributes:
+        means: (layer, site) -> mean of every channel, shape [width].
+        bases: (layer, site) -> orthonormal directions as columns, shape [width, rank].
+        reference: what both were found on; it goes into every result.
+    """
+
+    name: ClassVar[str] = "projection"
+    paired: ClassVar[bool] = False
+    means: Mapping[Where, Float[Tensor, " width"]] = field(repr=False)
+    bases: Mapping[Where, Float[Tensor, "width rank"]] = field(repr=False)
+    reference: str
+    positions: Positions | Tensor = "all_but_first"
+
+    def mix(self, where: Where, x: Tensor, gate: Tensor) -> Tensor:
+        if where not in self.bases:
+            layer, site = where
+            raise InterventionError(f"no directions were found of {site} in layer {layer}")
+        mean, basis = self.means[where].to(x), self.bases[where].to(x)
+        return _blend(gate, x, mean + (x - mean) @ basis @ basis.T)
+
+    def first(self, rank: int) -> "Projection":
+        """The same with the first directions only; 0 leaves the mean."""
+        bases = {where: basis[:, :rank] for where, basis in self.bases.items()}
+        return replace(self, bases=bases)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scale:
     """Nodes of the circuit are multiplied by a factor; all others stay as they are.
@@ -168,4 +198,4 @@ def _blend(gate: Tensor, x: Tensor, other: Tensor) -> Tensor:
     return other + gate * (x - other)
 
 
-Replacement = Zero | Mean | Counterfactual | Resample | Recorded | Scale
+Replacement = Zero | Mean | Counterfactual | Resample | Recorded | Projection | Scale
