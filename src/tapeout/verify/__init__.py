@@ -11,12 +11,15 @@ from ._intervals import Average, Share
 from ._loss_size import LossSize, circuit_loss, smallest_at_loss
 from ._losses import LossObjective
 from ._recovery import Recovery, recovery
+from ._strata import AnswerToken, ByStratum, Stratum, by_stratum, first_wrong
 from ._worth import Worth, worth
 
 __all__ = [
     "GRID",
     "MIB_SHARES",
+    "AnswerToken",
     "Average",
+    "ByStratum",
     "Calibrated",
     "Calibrating",
     "Calibration",
@@ -28,12 +31,15 @@ __all__ = [
     "Point",
     "Recovery",
     "Share",
+    "Stratum",
     "Worth",
+    "by_stratum",
     "calibrate",
     "circuit_loss",
     "distance_from",
     "evaluate",
     "faithfulness",
+    "first_wrong",
     "frontier",
     "prefix_only",
     "random_like",

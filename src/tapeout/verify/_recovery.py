@@ -1,7 +1,7 @@
 """Recovery: does the circuit alone carry the task, is it needed, and next to what controls?"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -14,6 +14,7 @@ from ._controls import random_like
 from ._evaluate import Outcome, evaluate, prefix_only
 from ._faithfulness import faithfulness_of
 from ._intervals import Average, Share
+from ._strata import ByStratum, by_stratum, first_wrong
 
 Progress = Callable[[int, int], None]
 
@@ -37,6 +38,8 @@ class Recovery:
         random: random circuits with as many nodes per layer, one per seed.
         necessity: what is left when the circuit alone is replaced.
         necessity_random: the same for the random circuits.
+        strata: all four runs (`full`, `circuit`, `empty`, `necessity`) by stratum of the examples
+            and by place in the answer; `circuit` as in `autoregressive`, places teacher-forced.
     """
 
     circuit: Circuit | EdgeCircuit
@@ -56,6 +59,7 @@ class Recovery:
     random: list[Share]
     necessity: Share
     necessity_random: list[Share]
+    strata: ByStratum = field(default_factory=ByStratum)
 
     @property
     def relative(self) -> float:
@@ -99,6 +103,7 @@ class Recovery:
             "random": [share.to_dict() for share in self.random],
             "necessity": self.necessity.to_dict(),
             "necessity_random": [share.to_dict() for share in self.necessity_random],
+            "strata": self.strata.to_dict(),
         }
 
 
@@ -151,8 +156,9 @@ def recovery(
             progress(done, total)
         return outcome
 
-    full = run(None, metrics=metrics)
-    alone = run(circuit, metrics=metrics, kl=True)
+    place = first_wrong(split.criterion)
+    full = run(None, metrics=[*metrics, place])
+    alone = run(circuit, metrics=[*metrics, place], kl=True)
     by_induction = ar == "auto" and prefix_only(fill)
     written = (
         alone
@@ -161,7 +167,11 @@ def recovery(
             model, split, circuit, fill, batch_size=batch_size, transfer=transfer, generate=True
         )
     )
-    empty = run(replace(circuit, kept=torch.zeros_like(circuit.kept)), metrics=metrics)
+    nothing = replace(circuit, kept=torch.zeros_like(circuit.kept))
+    empty = run(nothing, metrics=[*metrics, place])
+    without = run(~circuit, metrics=[place])
+    told = {"full": full, "circuit": written, "empty": empty, "necessity": without}
+    forced = told | {"circuit": alone}
     controls = [random_like(circuit, seed) for seed in range(random_seeds)]
     return Recovery(
         circuit=circuit,
@@ -182,6 +192,11 @@ def recovery(
         },
         empty=empty.accuracy,
         random=[run(control).accuracy for control in controls],
-        necessity=run(~circuit).accuracy,
+        necessity=without.accuracy,
         necessity_random=[run(~control).accuracy for control in controls],
+        strata=by_stratum(
+            split,
+            {name: outcome.correct for name, outcome in told.items()},
+            {name: outcome.metrics[place.name] for name, outcome in forced.items()},
+        ),
     )
