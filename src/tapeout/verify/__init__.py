@@ -12,6 +12,7 @@ from ._loss_size import LossSize, circuit_loss, smallest_at_loss
 from ._losses import LossObjective
 from ._recovery import Recovery, recovery
 from ._strata import AnswerToken, ByStratum, Stratum, by_stratum, first_wrong
+from ._transfer import Overlap, Transfer, TransferCell, overlap, transfer_matrix
 from ._worth import Worth, worth
 
 __all__ = [
@@ -28,10 +29,13 @@ __all__ = [
     "LossObjective",
     "LossSize",
     "Outcome",
+    "Overlap",
     "Point",
     "Recovery",
     "Share",
     "Stratum",
+    "Transfer",
+    "TransferCell",
     "Worth",
     "by_stratum",
     "calibrate",
@@ -41,10 +45,12 @@ __all__ = [
     "faithfulness",
     "first_wrong",
     "frontier",
+    "overlap",
     "prefix_only",
     "random_like",
     "recovery",
     "smallest_at_loss",
+    "transfer_matrix",
     "with_and_without",
     "worth",
 ]
