@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,30 +60,55 @@ def _plan(name: str, entry: Any, earlier: list[Planned]) -> Planned:
     if kind not in KINDS:
         raise RecipeError(f"{where}: unknown kind {kind!r}: {nearest(kind, KINDS)}")
     stage = from_dict(KINDS[kind], {k: v for k, v in entry.items() if k != "kind"}, where)
-    inputs = {
-        field: _input(getattr(stage, field), field, need, earlier, where)
-        for field, need in stage.input_fields().items()
-    }
-    named = {field: found.name if found else "" for field, found in inputs.items()}
-    return Planned(name, replace(stage, **named), inputs, _key(stage, inputs))
+    inputs: dict[str, Planned | None] = {}
+    names: dict[str, Any] = {}
+    for field, need in stage.input_fields().items():
+        wanted = getattr(stage, field)
+        if need.several:
+            found = _several(wanted, field, need, earlier, where)
+            inputs |= {f"{field}.{place}": one for place, one in enumerate(found)}
+            names[field] = tuple(one.name for one in found)
+        else:
+            inputs[field] = one = _input(wanted, field, need, earlier, where)
+            names[field] = one.name if one else ""
+    stage = replace(stage, **names)
+    return Planned(name, stage, inputs, _key(stage, inputs))
+
+
+def _several(
+    wanted: Sequence[str], field: str, need: Need, earlier: list[Planned], where: str
+) -> list[Planned]:
+    if not wanted and not need.named:
+        wanted = [planned.name for planned in earlier if planned.stage.kind in need.kinds]
+    if not wanted and not need.optional:
+        raise RecipeError(f"{where} needs a stage of kind {' or '.join(need.kinds)} before it")
+    for name in wanted:
+        if list(wanted).count(name) > 1:
+            raise RecipeError(f"{where}: {field} names {name!r} twice")
+    return [_named(name, field, need, earlier, where) for name in wanted]
+
+
+def _named(name: str, field: str, need: Need, earlier: list[Planned], where: str) -> Planned:
+    candidates = [planned for planned in earlier if planned.stage.kind in need.kinds]
+    for planned in candidates:
+        if planned.name == name:
+            return planned
+    kind = " or ".join(need.kinds)
+    known = nearest(name, [planned.name for planned in candidates])
+    raise RecipeError(f"{where}: {field} names no earlier {kind} stage {name!r}: {known}")
 
 
 def _input(
     wanted: str, field: str, need: Need, earlier: list[Planned], where: str
 ) -> Planned | None:
-    kind = " or ".join(need.kinds)
-    candidates = [planned for planned in earlier if planned.stage.kind in need.kinds]
     if wanted:
-        for planned in candidates:
-            if planned.name == wanted:
-                return planned
-        names = nearest(wanted, [planned.name for planned in candidates])
-        raise RecipeError(f"{where}: {field} names no earlier {kind} stage {wanted!r}: {names}")
+        return _named(wanted, field, need, earlier, where)
+    candidates = [planned for planned in earlier if planned.stage.kind in need.kinds]
     if candidates and not need.named:
         return candidates[-1]
     if need.optional:
         return None
-    raise RecipeError(f"{where} needs a stage of kind {kind} before it")
+    raise RecipeError(f"{where} needs a stage of kind {' or '.join(need.kinds)} before it")
 
 
 def _key(stage: Stage, inputs: Mapping[str, Planned | None]) -> str:

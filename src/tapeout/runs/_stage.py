@@ -21,13 +21,27 @@ def ref(*kinds: str, optional: bool = False, named: bool = False) -> Any:
     return dataclasses.field(default="", metadata={"input": need})
 
 
+def refs(*kinds: str, every: bool = False) -> Any:
+    """A config field that names any number of earlier stages of these kinds, as a list.
+
+    To the running stage they are the inputs `FIELD.0`, `FIELD.1` and so on; see `Work.several`.
+
+    Args:
+        kinds: which kinds it may name.
+        every: left empty it is every such stage, of which there must be one; else it is none.
+    """
+    need = Need(kinds, optional=not every, named=not every, several=True)
+    return dataclasses.field(default=(), metadata={"input": need})
+
+
 @dataclass(frozen=True)
 class Need:
-    """What an input field takes; see `ref`."""
+    """What an input field takes; see `ref` and `refs`."""
 
     kinds: tuple[str, ...]
     optional: bool
     named: bool
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ class Work:
     Attributes:
         folder: where it writes its artifact; what a killed attempt left there is still there.
         inputs: field name -> the object of the stage that it names, opened when it is asked for;
-            None if it names none.
+            None if it names none; those of a list are under `FIELD.0` and so on.
         folders: field name -> the folder of that stage's artifact.
         metrics: field name -> what that stage reported.
         progress: to be called with what is done and all there is.
@@ -48,6 +62,11 @@ class Work:
     folders: Mapping[str, Path]
     metrics: Mapping[str, dict[str, Any]]
     progress: Progress
+
+    def several(self, field: str) -> list[Any]:
+        """The objects of the stages that a list of inputs names, in its order."""
+        count = sum(place.rpartition(".")[0] == field for place in self.inputs)
+        return [self.inputs[f"{field}.{place}"] for place in range(count)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +115,8 @@ class Planned:
     Attributes:
         name: its name in the recipe.
         stage: its config.
-        inputs: field name -> the stage that it names; None if it names none.
+        inputs: field name -> the stage that it names; None if it names none; those of a list are
+            under `FIELD.0` and so on.
         key: hash of the config, the inputs' keys and the code.
     """
 
