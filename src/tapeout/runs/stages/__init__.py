@@ -1,6 +1,7 @@
 """The kinds of stage that a recipe can hold."""
 
 from .._stage import Stage
+from ._audit import Audit, TransferStage
 from ._edges import Edges
 from ._find import Find, FrontierStage
 from ._inputs import Load, Means, TaskStage
@@ -23,6 +24,8 @@ KINDS: dict[str, type[Stage]] = {
         Select,
         Given,
         Verify,
+        Audit,
+        TransferStage,
         Extract,
         Measure,
     )
