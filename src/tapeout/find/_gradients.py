@@ -65,11 +65,14 @@ class GradientRun:
         if not bool(chosen.any()):
             return
         self.counted = (self._positions(batch.tokens) & chosen[:, None])[..., None]
-        {
+        along = {
             "none": self._at_clean,
             "inputs": self._along_inputs,
             "activations": self._along_activations,
-        }[self.integrate](batch, self._baseline(batch))
+        }[self.integrate]
+        baseline = self._baseline(batch)
+        with self.within(batch):  # entered before anything watches: it may run the model
+            along(batch, baseline)
         for group, product in self.pending.items():
             self._total(group, product)
         self.pending.clear()
@@ -80,8 +83,7 @@ class GradientRun:
         return wanted[:, self.after.columns :] if self.after else wanted
 
     def _logits(self, batch: Batch) -> Tensor:
-        with self.within(batch):
-            return self.model.logits(batch.tokens, keep=batch.answer_length, after=self.after)
+        return self.model.logits(batch.tokens, keep=batch.answer_length, after=self.after)
 
     def _baseline(self, batch: Batch) -> Activations | None:
         """What a dropped node would be given at each site; None for zero."""
@@ -101,8 +103,7 @@ class GradientRun:
         self._backward(batch, arrived)
 
     def _along_inputs(self, batch: Batch, baseline: Activations | None) -> None:
-        with self.within(batch):
-            clean = self._record(batch.tokens)
+        clean = self._record(batch.tokens)
         target = self._target(batch)
         begin, end = self._embeddings(batch)
         for part in self._midpoints():
@@ -116,8 +117,7 @@ class GradientRun:
             self._backward(batch, arrived, embedding=at, target=target)
 
     def _along_activations(self, batch: Batch, baseline: Activations | None) -> None:
-        with self.within(batch):
-            clean = self._record(batch.tokens)
+        clean = self._record(batch.tokens)
         target = self._target(batch)
         for key, tap in self.taps.items():
             gap = _gap(key, clean[key], baseline)
