@@ -11,6 +11,7 @@ from ._intervals import Average, Share
 from ._loss_size import LossSize, circuit_loss, smallest_at_loss
 from ._losses import LossObjective
 from ._recovery import Recovery, recovery
+from ._squeeze import Squeeze, Squeezed, Squeezing, squeeze
 from ._strata import AnswerToken, ByStratum, Stratum, by_stratum, first_wrong
 from ._transfer import Overlap, Transfer, TransferCell, overlap, transfer_matrix
 from ._worth import Worth, worth
@@ -33,6 +34,9 @@ __all__ = [
     "Point",
     "Recovery",
     "Share",
+    "Squeeze",
+    "Squeezed",
+    "Squeezing",
     "Stratum",
     "Transfer",
     "TransferCell",
@@ -50,6 +54,7 @@ __all__ = [
     "random_like",
     "recovery",
     "smallest_at_loss",
+    "squeeze",
     "transfer_matrix",
     "with_and_without",
     "worth",
