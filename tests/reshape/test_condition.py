@@ -124,7 +124,7 @@ def test_the_masked_term_is_the_circuits_loss(case):
     from tapeout.verify import evaluate
 
     model, task = case
-    config = replace(OURS, task=0.0, kl=0.0, replacements=("zero",), masked_batch=12, scored=12)
+    config = replace(OURS, ce=0.0, kl=0.0, replacements=("zero",), masked_batch=12, scored=12)
     first = condition(model, task.train, config=replace(config, steps=1)).curve[0]
     masked = Trainer(model, task.train, [], None, config).masked
     assert masked is not None
@@ -155,6 +155,12 @@ def test_the_circuit_shrinks_geometrically(case):
     assert shares[0] == 0.5 and shares[5:] == pytest.approx([0.1] * 5)
     ratios = [b / a for a, b in pairwise(shares[:6])]
     assert ratios == pytest.approx([ratios[0]] * 5)
+    wide = Trainer(
+        model, task.train, [], None, replace(OURS, steps=10, anneal=0.5, spread=3)
+    ).masked
+    assert wide is not None
+    drawn = [wide.share(step) / share for step, share in enumerate(shares)]
+    assert all(1 <= ratio <= 3 for ratio in drawn) and max(drawn) > 1.5
 
 
 @pytest.mark.parametrize("rank", [0, 2])
@@ -233,7 +239,7 @@ def test_the_form_alone_can_be_taught(case):
     with torch.no_grad():
         logits = model.logits(batch.tokens, keep=1)[:, 0]
     expected = torch.nn.functional.cross_entropy(logits, batch.answers[:, -1])
-    assert first["task"] == pytest.approx(float(expected), abs=1e-5)
+    assert first["ce"] == pytest.approx(float(expected), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -242,8 +248,9 @@ def test_the_form_alone_can_be_taught(case):
         ({"anchor": 1.0}, "nothing to anchor on"),
         ({"rank": 4000}, "choose a lower rank"),
         ({"keep": 0.0}, "must keep something"),
-        ({"task": 0.0, "kl": 0.0}, "nothing to train on"),
+        ({"ce": 0.0, "kl": 0.0}, "nothing to train on"),
         ({"steps": 0}, "at least 1"),
+        ({"spread": 0.5}, "starts at 1"),
         ({"kl": -1.0}, "starts at 0"),
         ({"masked": 1.0, "replacements": ("mean",)}, "zero and counterfactual"),
         ({"learning_rate": 0.0}, "must be above 0"),

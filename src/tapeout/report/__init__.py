@@ -1,5 +1,6 @@
 """What a run found, as one page and as tables for the terminal."""
 
+from ._conditioned import conditioned_table
 from ._methods import methods_table, write_methods_page
 from ._page import write_report
 from ._summary_tables import comparison_table, origin_table, summary_tables
@@ -14,6 +15,7 @@ from ._terminal import (
 
 __all__ = [
     "comparison_table",
+    "conditioned_table",
     "evidence_table",
     "frontier_table",
     "methods_table",

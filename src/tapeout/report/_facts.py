@@ -6,6 +6,7 @@ from ._text import accuracy_words, percent, seconds, setting_words, span
 from ._views import Task
 
 _KNOWN = {
+    "condition",
     "load",
     "task",
     "means",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ._caveats import caveats
+from ._conditioned import conditioned_section
 from ._facts import method_section, other_section, task_section
 from ._headline import headline
 from ._html import Html, isolated, join, name, paragraph, tag
@@ -37,6 +38,7 @@ def _page(results: Results, run: Path) -> Html:
 def _sections(results: Results, again: bool) -> list[Html]:
     return [
         frontier_section(results),
+        conditioned_section([(stage.name, found) for stage, found in results.conditioned]),
         evidence_section(results),
         sizes_section(results),
         speed_section(results),

@@ -1,18 +1,21 @@
 """A run's `results.json`, read once and checked where it enters."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from ..errors import RunError
+from ._conditioned import Conditioned
 from ._evidence import Evidence
 from ._fields import Fields
 from ._views import Extracted, Frontier, Loaded, Sizes, Speed, Task
 
 SCHEMA_VERSION = 1
+MODELS = ("load", "base", "condition")
+CIRCUITS = ("select", "circuit")
 View = TypeVar("View")
 
 
@@ -45,32 +48,37 @@ class Results:
 
     @cached_property
     def models(self) -> list[tuple[Stage, Loaded]]:
-        return self._views("load", Loaded.of)
+        """Loaded, trained or changed."""
+        return self._views(MODELS, Loaded.of)
+
+    @cached_property
+    def conditioned(self) -> list[tuple[Stage, Conditioned]]:
+        return self._views(("condition",), Conditioned.of)
 
     @cached_property
     def tasks(self) -> list[tuple[Stage, Task]]:
-        return self._views("task", Task.of)
+        return self._views(("task",), Task.of)
 
     @cached_property
     def frontiers(self) -> list[tuple[Stage, Frontier]]:
-        return self._views("frontier", Frontier.of)
+        return self._views(("frontier",), Frontier.of)
 
     @cached_property
     def circuits(self) -> list[tuple[Stage, Sizes]]:
-        """Chosen by a `select` stage, or brought in by a `circuit` stage."""
-        return self._views("select", Sizes.of) + self._views("circuit", Sizes.of)
+        """Chosen, brought in, or made of others."""
+        return self._views(CIRCUITS, Sizes.of)
 
     @cached_property
     def proofs(self) -> list[tuple[Stage, Evidence]]:
-        return self._views("verify", Evidence.of)
+        return self._views(("verify",), Evidence.of)
 
     @cached_property
     def extracted(self) -> list[tuple[Stage, Extracted]]:
-        return self._views("extract", Extracted.of)
+        return self._views(("extract",), Extracted.of)
 
     @cached_property
     def speeds(self) -> list[tuple[Stage, Speed]]:
-        return self._views("measure", Speed.of)
+        return self._views(("measure",), Speed.of)
 
     def of_kind(self, kind: str) -> list[Stage]:
         return [stage for stage in self.stages if stage.kind == kind]
@@ -88,15 +96,17 @@ class Results:
 
     def circuit_of(self, stage: Stage) -> Stage | None:
         """Where the circuit that a stage is about comes from, if there is no doubt."""
-        return self.input(stage, "circuit", "select", "circuit")
+        return self.input(stage, "circuit", *CIRCUITS)
 
     def model_of(self, stage: Stage) -> Loaded | None:
         """The model that a stage ran, if there is no doubt."""
-        loaded = self.input(stage, "model", "load")
+        loaded = self.input(stage, "model", *MODELS)
         return next((view for item, view in self.models if item is loaded), None)
 
-    def _views(self, kind: str, read: Callable[[Fields], View]) -> list[tuple[Stage, View]]:
-        return [(stage, read(stage.metrics)) for stage in self.of_kind(kind)]
+    def _views(
+        self, kinds: Sequence[str], read: Callable[[Fields], View]
+    ) -> list[tuple[Stage, View]]:
+        return [(stage, read(stage.metrics)) for stage in self.stages if stage.kind in kinds]
 
 
 def read_results(run: Path) -> Results:

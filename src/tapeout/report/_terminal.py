@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ._conditioned import conditioned_table
 from ._evidence import Evidence, Row
 from ._fields import Fields
 from ._measures import MEASURES
@@ -33,6 +34,7 @@ def tables_of(stages: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
         "circuit": sizes_table,
         "verify": evidence_table,
         "measure": speed_table,
+        "condition": conditioned_table,
     }
     frontiers = [(n, s["metrics"]) for n, s in stages.items() if s["kind"] == "frontier"]
     tables: list[RenderableType] = []

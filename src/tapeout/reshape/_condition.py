@@ -16,6 +16,7 @@ from ..models import Model
 from ..tasks import Split
 from ._change import Change
 from ._config import Conditioning
+from ._controls import training_split
 from ._masked import Masked
 from ._slots import slots_of
 from ._terms import Anchor, OnTask
@@ -61,8 +62,8 @@ def condition(
         progress: called with the steps done and all of them.
 
     Raises:
-        ReshapeError: a config that cannot be carried out, an anchor's weight without anchors, or a
-            loss that is no longer finite.
+        ReshapeError: a config that cannot be carried out, an anchor's weight without anchors, no
+            example left to train on, or a loss that is no longer finite.
         TaskError: counterfactuals are needed and an example has none.
         RunError: the checkpoint is damaged, or of another training.
 
@@ -71,6 +72,7 @@ def condition(
     config = config or Conditioning(**options)
     if config.anchor and not anchors:
         raise ReshapeError("anchor has a weight, but there is nothing to anchor on: pass anchors")
+    split = training_split(model, split, config)
     trainer = Trainer(model, split, list(anchors), slots, config)
     if checkpoint is not None and checkpoint.is_file():
         trainer.resume(checkpoint)
@@ -141,7 +143,7 @@ class Trainer:
     def _terms(self) -> list[Callable[[int], dict[str, Tensor]]]:
         """What gives the losses of a step; one graph after the other, not all at once."""
         c, terms = self.config, []
-        if c.task or c.kl:
+        if c.ce or c.kl:
             terms.append(self.on_task.losses)
         if c.anchor and self.anchor is not None:
             terms.append(self.anchor.losses)

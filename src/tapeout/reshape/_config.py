@@ -12,7 +12,7 @@ class Conditioning:
 
     The loss of a step is
 
-        task * CE + kl * KL(base || model) + anchor * KL(base || model on other tasks or text)
+        ce * CE + kl * KL(base || model) + anchor * KL(base || model on other tasks or text)
         + masked * CE(the model of which only the current top nodes are left)
 
     each a mean over the tokens of answers, in nats. With `masked=0` this is the paper's recipe.
@@ -22,16 +22,21 @@ class Conditioning:
             2023); 0 trains all weights but embeddings and unembedding.
         alpha: the adapter's product is scaled by alpha / sqrt(rank); 0 stands for the rank, so
             that the learning rate keeps its meaning along a ladder of ranks.
-        task, kl, anchor, masked: weights of the terms. The paper's: 1, 0.05, 0, 0.
+        ce, kl, anchor, masked: weights of the terms. The paper's: 1, 0.05, 0, 0.
         supervise: what cross-entropy reads of an answer: all of it, or its end alone (`end`,
             which teaches the form without the content).
+        labels: `random` deals the answers of the examples among them.
+        only: train on the examples that the base gets `right`, or on those it gets `wrong`.
         steps: updates.
-        batch_size, masked_batch, anchor_batch: rows of each term in a step.
+        batch_size, masked_batch, anchor_batch: rows of each term in a step; of the anchor's, from
+            each of its splits.
         learning_rate: of AdamW; it falls to 0 linearly, after `warm_up` steps.
         clip: largest norm of the gradient.
         keep: share of the universe that the masked term ends at.
         start: share that it starts from; it falls geometrically over the first `anneal` of all
             steps.
+        spread: in every step the circuit has up to so many times as many nodes, drawn evenly on a
+            logarithmic scale, so that no larger one is worse; 1 keeps it as small as it may be.
         universe: the nodes of the masked term.
         replacements: what nodes outside are given, in turn: `zero`, `counterfactual`.
         baseline: of the scores that rank nodes, see `find.Attribution`.
@@ -47,11 +52,13 @@ class Conditioning:
 
     rank: int = 32
     alpha: float = 0.0
-    task: float = 1.0
+    ce: float = 1.0
     kl: float = 0.05
     anchor: float = 0.0
     masked: float = 0.0
     supervise: Literal["answer", "end"] = "answer"
+    labels: Literal["right", "random"] = "right"
+    only: Literal["all", "right", "wrong"] = "all"
     steps: int = 250
     batch_size: int = 64
     masked_batch: int = 64
@@ -63,6 +70,7 @@ class Conditioning:
     keep: float = 0.02
     start: float = 0.2
     anneal: float = 0.6
+    spread: float = 1.0
     universe: str = "mlp.post_act"
     replacements: tuple[str, ...] = ("zero", "counterfactual")
     baseline: Literal["zero", "counterfactual"] = "zero"
@@ -74,14 +82,16 @@ class Conditioning:
     save_every: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("rank", "alpha", "task", "kl", "anchor", "masked"):
+        for name in ("rank", "alpha", "ce", "kl", "anchor", "masked"):
             if getattr(self, name) < 0:
                 raise ReshapeError(f"{name} cannot be {getattr(self, name)}: it starts at 0")
-        if not (self.task or self.kl or self.anchor or self.masked):
+        if not (self.ce or self.kl or self.anchor or self.masked):
             raise ReshapeError("there is nothing to train on: give a term a weight above 0")
         for name in ("steps", "batch_size", "masked_batch", "anchor_batch", "refresh", "scored"):
             if getattr(self, name) < 1:
                 raise ReshapeError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not self.spread >= 1:
+            raise ReshapeError(f"spread starts at 1, which is none; it cannot be {self.spread}")
         if not self.learning_rate > 0:
             raise ReshapeError(f"learning_rate must be above 0, not {self.learning_rate}")
         if not 0 < self.keep <= self.start <= 1:

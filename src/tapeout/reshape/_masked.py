@@ -1,5 +1,7 @@
 """The masked term: be right with only the current top nodes left."""
 
+import random
+
 import torch
 from torch import Tensor
 
@@ -30,7 +32,10 @@ class Masked:
         """Of the nodes that are kept at a step."""
         c = self.config
         part = min(step / max(c.anneal * c.steps, 1), 1.0)
-        return c.start * (c.keep / c.start) ** part
+        smallest = c.start * (c.keep / c.start) ** part
+        if c.spread == 1:
+            return smallest
+        return min(smallest * c.spread ** random.Random(f"{c.seed}/{step}").random(), 1.0)
 
     def rank(self, step: int) -> None:
         """Score the nodes of the model as it is, if it is time to."""

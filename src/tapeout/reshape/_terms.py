@@ -17,35 +17,37 @@ class OnTask:
         self.distance = Loss(base, "kl")
 
     def losses(self, step: int) -> dict[str, Tensor]:
-        """`task` and `kl`, those of them that have a weight; means over rows and tokens."""
+        """`ce` and `kl`, those of them that have a weight; means over rows and tokens."""
         c, batch = self.config, self.batches.at(step)
         logits = self.model.logits(batch.tokens, keep=batch.answer_length)
         losses = {}
-        if c.task:
-            losses["task"] = _cross_entropy(logits, batch, c.supervise)
+        if c.ce:
+            losses["ce"] = _cross_entropy(logits, batch, c.supervise)
         if c.kl:
             losses["kl"] = self.distance.of(logits, batch).mean() / batch.answer_length
         return losses
 
 
 class Anchor:
-    """How far the model has moved from the base elsewhere; splits take turns."""
+    """How far the model has moved from the base elsewhere, on all splits in every step."""
 
     def __init__(
         self, base: Model, model: Model, splits: list[Split], config: Conditioning
     ) -> None:
         self.model = model
-        self.batches = [
-            Shuffled(list(split.batches(config.anchor_batch)), config.seed + 2) for split in splits
+        self.splits = [
+            (Shuffled(list(split.batches(config.anchor_batch)), config.seed + 2), Loss(base, "kl"))
+            for split in splits
         ]
-        self.distances = [Loss(base, "kl") for _ in splits]
 
     def losses(self, step: int) -> dict[str, Tensor]:
-        """KL from the base, mean over rows and tokens."""
-        turn, place = step % len(self.batches), step // len(self.batches)
-        batch = self.batches[turn].at(place)
-        logits = self.model.logits(batch.tokens, keep=batch.answer_length)
-        return {"anchor": self.distances[turn].of(logits, batch).mean() / batch.answer_length}
+        """KL from the base, mean over the splits, and over rows and tokens of each."""
+        losses = []
+        for batches, distance in self.splits:
+            batch = batches.at(step)
+            logits = self.model.logits(batch.tokens, keep=batch.answer_length)
+            losses.append(distance.of(logits, batch).mean() / batch.answer_length)
+        return {"anchor": torch.stack(losses).mean()}
 
 
 def _cross_entropy(logits: Tensor, batch: Batch, supervise: str) -> Tensor:

@@ -9,7 +9,7 @@ from ._compare import (
     write_comparison,
 )
 from ._list import dry_run, list_runs
-from ._quick import find_recipe, recipe_of, with_stages
+from ._quick import condition_recipe, find_recipe, recipe_of, with_stages
 from ._recipe import Recipe, parse_recipe, read_recipe
 from ._run import Finished, Watcher, run_recipe
 
@@ -23,6 +23,7 @@ __all__ = [
     "circuits_in",
     "comparison_recipe",
     "comparison_rows",
+    "condition_recipe",
     "dry_run",
     "find_recipe",
     "list_runs",

@@ -12,6 +12,7 @@ ROOMS = (
     "find",
     "extraction",
     "verify",
+    "reshape",
 )
 """Each room uses only rooms before it, so a stage depends on no room after its own."""
 

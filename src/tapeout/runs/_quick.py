@@ -49,6 +49,69 @@ def find_recipe(
     return {"name": f"{Path(model).stem}-{given.stem}", "stages": stages}
 
 
+def condition_recipe(
+    model: str,
+    task: str,
+    *,
+    channels: float,
+    n: int | None = None,
+    seed: int = 0,
+    anchor: str = "text",
+    minimum: float = 0.5,
+    target: float = 0.9,
+    settings: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """From a model and a task to a model whose circuit is small, and to that circuit.
+
+    Args:
+        model: an alias, a folder, a `.gguf` file or a hub id.
+        task: a built-in task, or the path of a JSONL file.
+        channels: share of the MLP channels that is to be enough; 0 trains as the paper does,
+            without the masked term and without an anchor.
+        n, seed, minimum: as in a `task` stage.
+        anchor: the task that the model should stay as it is on.
+        target: accuracy that it must hold, and the part of it that the circuit must keep.
+        settings: further keys of the `condition` stage.
+    """
+    given = Path(task)
+    name = str(given.resolve()) if given.is_file() else task
+    ours = {"masked": 1.0, "anchor": 1.0, "keep": channels, "channels": channels}
+    ours |= {"start": max(channels, 0.2), "anchors": ["anchor"], "recovery": target}
+    stages: dict[str, Any] = {
+        "model": {"kind": "load", "source": model},
+        "task": {"kind": "task", "name": name, "n": n, "seed": seed, "minimum": minimum},
+    }
+    stages |= _sized("base-", "model", target)
+    if channels:
+        stages["anchor"] = {"kind": "task", "name": anchor, "minimum": 0.0}
+    stages["conditioned"] = {
+        "kind": "condition",
+        "model": "model",
+        "task": "task",
+        "target": target,
+        **(ours if channels else {}),
+        **(settings or {}),
+    }
+    stages |= _sized("", "conditioned", target)
+    stages["circuit"] = {"kind": "select", "scores": "scores", "target": target, "task": "task"}
+    return {"name": f"{Path(model).stem}-{given.stem}-conditioned", "stages": stages}
+
+
+def _sized(before: str, model: str, target: float) -> dict[str, Any]:
+    """Scores of a model's MLP channels, and its frontier under zero replacement."""
+    read = {"model": model, "task": "task"}
+    return {
+        f"{before}scores": {"kind": "find", "universe": "mlp.post_act", "baseline": "zero"} | read,
+        f"{before}frontier": {
+            "kind": "frontier",
+            "scores": f"{before}scores",
+            "replacement": "zero",
+            "target": target,
+        }
+        | read,
+    }
+
+
 def recipe_of(place: str | Path) -> dict[str, Any]:
     """The recipe of a finished run's folder, or one that brings in a circuit's folder.
 

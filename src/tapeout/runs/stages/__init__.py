@@ -2,6 +2,7 @@
 
 from .._stage import Stage
 from ._audit import Audit, TransferStage
+from ._condition import Condition
 from ._edges import Edges
 from ._find import Find, FrontierStage
 from ._inputs import Load, Means, TaskStage
@@ -18,6 +19,7 @@ KINDS: dict[str, type[Stage]] = {
         Means,
         Find,
         Edges,
+        Condition,
         Mask,
         Sweep,
         FrontierStage,
