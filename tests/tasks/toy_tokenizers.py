@@ -55,4 +55,4 @@ def _corpus() -> list[str]:
     words = [f" {word}" for words in lists for word in words]
     numbers = [form for n in range(1000) for form in (f"{n:03d}", f"{n:02d} {n:02d}", f"{n} {n}")]
     years = [f"to the year {century}{n:02d} to" for century in range(11, 18) for n in range(100)]
-    return [*templates, *words, *numbers, *years, "So", " she he", "+ -=?!.,:\n x"]
+    return [*templates, *words, *numbers, *years, "So", " she he", "+ -=?!.,:<>\n x", *"mcr"]

@@ -3,7 +3,9 @@
 from ._batch import Batch, Partner
 from ._carries import carries, carry_regime, overflows
 from ._criterion import CRITERIA, EXACT, FOIL, Criterion, correct, written_right
+from ._digit_task import DigitTask
 from ._example import Encoded, Example
+from ._held_out import is_held_out
 from ._loss import Loss
 from ._metrics import (
     ABOVE_FOIL,
@@ -13,10 +15,13 @@ from ._metrics import (
     Metric,
 )
 from ._objectives import OBJECTIVES, Objective
+from ._operands import Item
+from ._operation import Form, Operation
 from ._registry import TASKS, Listed, build
 from ._shuffled import Shuffled
 from ._task import SPLITS, Counts, Split, Task
 from .addition import addition
+from .digits import comparison, copy, maximum, reversal, subtraction
 from .greater_than import greater_than
 from .ioi import ioi
 from .jsonl import jsonl
@@ -37,12 +42,16 @@ __all__ = [
     "Batch",
     "Counts",
     "Criterion",
+    "DigitTask",
     "Encoded",
     "Example",
+    "Form",
+    "Item",
     "Listed",
     "Loss",
     "Metric",
     "Objective",
+    "Operation",
     "Partner",
     "Shuffled",
     "Split",
@@ -51,12 +60,18 @@ __all__ = [
     "build",
     "carries",
     "carry_regime",
+    "comparison",
+    "copy",
     "correct",
     "greater_than",
     "ioi",
+    "is_held_out",
     "jsonl",
+    "maximum",
     "overflows",
     "pronouns",
+    "reversal",
+    "subtraction",
     "text",
     "written_right",
 ]

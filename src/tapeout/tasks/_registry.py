@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ..errors import TaskError, nearest
 from ._task import SPLITS, Counts, Task
 from .addition import addition
+from .digits import comparison, copy, maximum, reversal, subtraction
 from .greater_than import greater_than
 from .ioi import ioi
 from .jsonl import jsonl
@@ -29,6 +30,11 @@ TASKS: dict[str, Listed] = {
     "greater-than": Listed(greater_than, "an interval's end lies after its start"),
     "pronouns": Listed(pronouns, '"he" or "she" after a given name'),
     "addition": Listed(addition, "the sum of two numbers, all its digits and the end"),
+    "subtraction": Listed(subtraction, "the difference of two numbers, with its sign"),
+    "maximum": Listed(maximum, "the larger of two numbers"),
+    "comparison": Listed(comparison, "two numbers: <, = or >"),
+    "copy": Listed(copy, "a text of digits once more"),
+    "reversal": Listed(reversal, "a text of digits from its end to its start"),
     "text": Listed(text, "plain text, every next token: what an edit should leave alone"),
 }
 
