@@ -7,6 +7,7 @@ from pathlib import Path
 ROOMS = (
     "models",
     "tasks",
+    "bases",
     "circuits",
     "interventions",
     "find",

@@ -2,6 +2,7 @@
 
 from .._stage import Stage
 from ._audit import Audit, TransferStage
+from ._base import Base
 from ._condition import Condition
 from ._edges import Edges
 from ._find import Find, FrontierStage
@@ -15,6 +16,7 @@ KINDS: dict[str, type[Stage]] = {
     stage.kind: stage
     for stage in (
         Load,
+        Base,
         TaskStage,
         Means,
         Find,

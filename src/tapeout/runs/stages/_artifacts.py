@@ -11,7 +11,7 @@ from ...circuits import (
     load_edge_scores,
 )
 
-MODELS = ("load", "condition")
+MODELS = ("load", "base", "condition")
 """Kinds of stage whose artifact is a model."""
 
 TASKS = ("task", "interface")
