@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import bases as bases
     from . import find as find
     from . import interventions as interventions
     from . import reshape as reshape
@@ -28,7 +29,7 @@ _WHERE = {
     "extract": "extraction",
     "load": "models",
 }
-_ROOMS = ("find", "interventions", "reshape", "tasks", "verify")
+_ROOMS = ("bases", "find", "interventions", "reshape", "tasks", "verify")
 
 __all__ = [*_WHERE, *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
 
