@@ -4,6 +4,7 @@ from ._batch import Batch, Partner
 from ._carries import carries, carry_regime, overflows
 from ._criterion import CRITERIA, EXACT, FOIL, Criterion, correct, written_right
 from ._digit_task import DigitTask
+from ._draw import CONTRAST
 from ._example import Encoded, Example
 from ._held_out import is_held_out
 from ._loss import Loss
@@ -18,11 +19,13 @@ from ._objectives import OBJECTIVES, Objective
 from ._operands import Item
 from ._operation import Form, Operation
 from ._registry import TASKS, Listed, build
+from ._right import answered_right
 from ._shuffled import Shuffled
 from ._task import SPLITS, Counts, Split, Task
 from .addition import addition
 from .digits import comparison, copy, maximum, reversal, subtraction
 from .greater_than import greater_than
+from .interfaces import decisions, interfaces
 from .ioi import ioi
 from .jsonl import jsonl
 from .pronouns import pronouns
@@ -30,6 +33,7 @@ from .text import text
 
 __all__ = [
     "ABOVE_FOIL",
+    "CONTRAST",
     "CRITERIA",
     "EXACT",
     "FOIL",
@@ -57,13 +61,16 @@ __all__ = [
     "Split",
     "Task",
     "addition",
+    "answered_right",
     "build",
     "carries",
     "carry_regime",
     "comparison",
     "copy",
     "correct",
+    "decisions",
     "greater_than",
+    "interfaces",
     "ioi",
     "is_held_out",
     "jsonl",
