@@ -3,13 +3,16 @@
 from .._stage import Stage
 from ._audit import Audit, TransferStage
 from ._base import Base
+from ._compose import Compose, Route
 from ._condition import Condition
 from ._edges import Edges
 from ._find import Find, FrontierStage
 from ._inputs import Load, Means, TaskStage
+from ._interface import Interface
 from ._mask import Mask
 from ._prove import Extract, Measure, Verify
 from ._select import Given, Select
+from ._squeeze import SqueezeStage
 from ._sweep import Sweep
 
 KINDS: dict[str, type[Stage]] = {
@@ -18,6 +21,7 @@ KINDS: dict[str, type[Stage]] = {
         Load,
         Base,
         TaskStage,
+        Interface,
         Means,
         Find,
         Edges,
@@ -27,6 +31,9 @@ KINDS: dict[str, type[Stage]] = {
         FrontierStage,
         Select,
         Given,
+        SqueezeStage,
+        Compose,
+        Route,
         Verify,
         Audit,
         TransferStage,
