@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import RunError
 from ._recipe import Recipe
 from ._store import Store
+from .stages._artifacts import CIRCUITS
 
 
 def list_runs(folder: Path) -> list[tuple[str, ...]]:
@@ -37,7 +38,7 @@ def _headline(stages: dict[str, Any]) -> tuple[str, str]:
     share, recovery = "", ""
     for stage in stages.values():
         metrics = stage["metrics"]
-        if stage["kind"] == "select":
+        if stage["kind"] in CIRCUITS:
             share = f"{metrics['share']:.1%}"
         if stage["kind"] == "verify":
             recovery = f"{metrics['autoregressive']['value']:.1%} ({metrics['replacement']})"
