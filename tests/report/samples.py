@@ -46,6 +46,65 @@ def load() -> Json:
     }
 
 
+def condition(held: bool = True, degenerate: bool = False) -> Json:
+    def other(split: str, before: int, after: int) -> Json:
+        return {
+            "split": split,
+            "criterion": "exact",
+            "base": share(before, 40),
+            "changed": share(after, 40),
+            "kl_to_base": average(0.75),
+        }
+
+    point = {
+        "scale": 0.5,
+        "accuracy": share(19, 20),
+        "kl": average(0.25),
+        "recovery": {"zero": share(18, 20)},
+    }
+    sweep = {
+        "split": "addition/validation",
+        "target": 0.9,
+        "size": None if degenerate else {"share": 0.02},
+        "base": share(19, 20),
+        "degenerate": degenerate,
+        "chosen": 0.5 if held else None,
+        "points": [point],
+    }
+    return load() | {
+        "source": "smollm2, conditioned on addition",
+        "scale": 0.5,
+        "held": held,
+        "sweep": sweep,
+        "change_norm": 1.5,
+        "train": "addition/train",
+        "n": 100,
+        "steps": 250,
+        "last": {"loss": 0.1},
+        "on_task": other("addition/test", 36, 38),
+        "others": {"text": other("text/test", 0, 0)},
+    }
+
+
+def smallest() -> Json:
+    def found(replacement: str, size: int | None) -> Json:
+        point = {"size": size, "share": (size or 0) / 100, "accuracy": share(19, 20)}
+        return setting("addition/test", replacement) | {
+            "full": share(20, 20),
+            "points": [],
+            "absolute": point if size else None,
+            "relative": point if size else None,
+        }
+
+    return {
+        "universe": "mlp.post_act:channel",
+        "nodes": 100,
+        "target": 0.9,
+        "n": 20,
+        "replacements": {"zero": found("zero", 3), "counterfactual": found("counterfactual", None)},
+    }
+
+
 def task(right: int = 19) -> Json:
     return {
         "task": "ioi",

@@ -56,6 +56,8 @@ def everything() -> dict[str, Any]:
     stages = whole()
     stages["more"] = stage("frontier")
     stages["again"] = stage("verify", samples.verify(empty_leaks=True))
+    stages["changed"] = stage("condition", samples.condition())
+    stages["smaller"] = stage("smallest", samples.smallest())
     stages["other"] = stage("sparse", {"a": "b", "c": {"d": ["e"]}})
     stages["load"] |= {"settings": {"a": "b"}, "inputs": {"c": "d"}}
     return samples.results(stages)

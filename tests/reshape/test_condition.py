@@ -156,7 +156,7 @@ def test_the_circuit_shrinks_geometrically(case):
     ratios = [b / a for a, b in pairwise(shares[:6])]
     assert ratios == pytest.approx([ratios[0]] * 5)
     wide = Trainer(
-        model, task.train, [], None, replace(OURS, steps=10, anneal=0.5, spread=3)
+        model, task.train, [], None, replace(OURS, steps=10, anneal=0.5, spread=3.0)
     ).masked
     assert wide is not None
     drawn = [wide.share(step) / share for step, share in enumerate(shares)]

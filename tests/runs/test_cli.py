@@ -46,6 +46,20 @@ def test_find_verify_extract(places, here, monkeypatch, capsys):
     assert code == 0 and "w" in text
 
 
+def test_condition_then_verify(places, here, monkeypatch, capsys):
+    quick = ["--channels", "50%", "--steps", "4", "--rank", "2", "--anchor", places["task"]]
+    where = ["--out", "runs/c", "--to", "new"]
+    asked = ["condition", places["model"], places["task"]]
+    code, text = run(monkeypatch, capsys, *asked, *quick, *where)
+    assert code == 0 and "tapeout verify runs/c" in text, text
+    assert "conditioned on" in text and (here / "new" / "change").is_dir()
+    assert load("new").fingerprint != load(places["model"]).fingerprint
+    code, text = run(monkeypatch, capsys, "verify", "runs/c")
+    assert code == 0 and "zero replacement" in text, text
+    code, text = run(monkeypatch, capsys, *asked, "--channels", "many")
+    assert code == 2 and "write one such as 2%" in text
+
+
 def test_a_circuit_folder_can_be_proved_elsewhere(places, here, monkeypatch, capsys):
     run(monkeypatch, capsys, "find", places["model"], places["task"], "--out", "runs/w")
     shutil.copytree(here / "runs/w/stages/circuit", here / "mine")

@@ -9,12 +9,13 @@ import torch
 
 import tapeout
 from tapeout.errors import RecipeError, ReshapeError
-from tapeout.report import conditioned_table, write_report
+from tapeout.report import conditioned_table, tables_of, write_report
 from tapeout.reshape import Change, condition
 from tapeout.runs import condition_recipe, parse_recipe, run_recipe
 from tapeout.runs.stages import _condition
 
 QUICK = {"rank": 2, "steps": 6, "batch_size": 6, "learning_rate": 0.01, "save_every": 2}
+BY = {"aggregate": "position", "batch_size": 64}
 OURS = {"masked": 1.0, "anchor": 1.0, "keep": 0.2, "start": 0.5, "refresh": 2, "channels": 0.5}
 
 
@@ -111,6 +112,30 @@ def test_controls_are_settings_of_the_same_stage(recipe: dict[str, Any], tmp_pat
     change = Change.load(out / "stages" / "slotted" / "change")
     assert all(".mlp." in name for name in change.parts)
     assert change.origin["slots"] > 0
+
+
+def test_sizes_of_several_models_stand_in_one_table(recipe: dict[str, Any], tmp_path: Path):
+    stages = {name: recipe["stages"][name] for name in ("base", "words", "others", "small")}
+    sizes = {"kind": "smallest", "task": "words", "shares": [0.0, 0.5, 1.0], "bisections": 1}
+    sizes["replacements"] = ["zero", "counterfactual", "mean"]
+    stages["before"] = {**sizes, "model": "base"}
+    stages["after"] = {**sizes, "model": "small", "split": "validation"}
+    out = tmp_path / "run"
+    run_recipe(parse_recipe({"stages": stages}), out)
+    found = metrics(out, "before")
+    assert found["n"] == 10 and list(found["replacements"]) == sizes["replacements"]
+    model = tapeout.load(stages["base"]["source"])
+    task = tapeout.tasks.build(stages["words"]["name"], model.tokenizer)
+    scores = tapeout.find.attribution(model, task.train, "mlp.post_act", baseline="zero", **BY)
+    for point in found["replacements"]["zero"]["points"]:
+        right = tapeout.verify.evaluate(model, task.test, scores.top(point["size"])).accuracy.right
+        assert right == point["right"]
+    relative = found["replacements"]["zero"]["relative"]
+    assert relative["accuracy"]["value"] >= 0.9 * found["replacements"]["zero"]["full"]["value"]
+    page = write_report(out).read_text()
+    assert "Smallest circuits" in page and "counterfactual" in page
+    (table,) = tables_of({"a": {"kind": "smallest", "metrics": found}})
+    assert table is not None
 
 
 def test_the_quick_recipe_is_one(places: dict[str, Path]):

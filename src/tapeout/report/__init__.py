@@ -3,6 +3,7 @@
 from ._conditioned import conditioned_table
 from ._methods import methods_table, write_methods_page
 from ._page import write_report
+from ._smallest import smallest_table
 from ._summary_tables import comparison_table, origin_table, summary_tables
 from ._terminal import (
     evidence_table,
@@ -21,6 +22,7 @@ __all__ = [
     "methods_table",
     "origin_table",
     "sizes_table",
+    "smallest_table",
     "speed_table",
     "summary_tables",
     "tables_of",

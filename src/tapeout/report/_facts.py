@@ -18,6 +18,7 @@ _KNOWN = {
     "verify",
     "extract",
     "measure",
+    "smallest",
 }
 
 

@@ -10,6 +10,7 @@ from ._html import Html, isolated, join, name, paragraph, tag
 from ._results import Results, read_results
 from ._sections import evidence_section, frontier_section, sizes_section, speed_section
 from ._shell import shell, write_page
+from ._smallest import smallest_section
 
 
 def write_report(run: str | Path) -> Path:
@@ -39,6 +40,7 @@ def _sections(results: Results, again: bool) -> list[Html]:
     return [
         frontier_section(results),
         conditioned_section([(stage.name, found) for stage, found in results.conditioned]),
+        smallest_section([(stage.name, found) for stage, found in results.smallest]),
         evidence_section(results),
         sizes_section(results),
         speed_section(results),

@@ -11,6 +11,7 @@ from ..errors import RunError
 from ._conditioned import Conditioned
 from ._evidence import Evidence
 from ._fields import Fields
+from ._smallest import Smallest
 from ._views import Extracted, Frontier, Loaded, Sizes, Speed, Task
 
 SCHEMA_VERSION = 1
@@ -62,6 +63,10 @@ class Results:
     @cached_property
     def frontiers(self) -> list[tuple[Stage, Frontier]]:
         return self._views(("frontier",), Frontier.of)
+
+    @cached_property
+    def smallest(self) -> list[tuple[Stage, Smallest]]:
+        return self._views(("smallest",), Smallest.of)
 
     @cached_property
     def circuits(self) -> list[tuple[Stage, Sizes]]:

@@ -12,6 +12,7 @@ from ._evidence import Evidence, Row
 from ._fields import Fields
 from ._measures import MEASURES
 from ._plain import plain
+from ._smallest import smallest_table
 from ._text import accuracy_words, clean, number, part_words, percent, ratio, share, span
 from ._values import Kept
 from ._views import Frontier, Sizes, Speed, Worth
@@ -36,15 +37,18 @@ def tables_of(stages: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
         "measure": speed_table,
         "condition": conditioned_table,
     }
-    frontiers = [(n, s["metrics"]) for n, s in stages.items() if s["kind"] == "frontier"]
+    together = {
+        kind: [(n, s["metrics"]) for n, s in stages.items() if s["kind"] == kind]
+        for kind in ("frontier", "smallest")
+    }
+    whole = {"frontier": frontier_table, "smallest": smallest_table}
     tables: list[RenderableType] = []
     for stage in stages.values():
         kind, metrics = stage["kind"], stage["metrics"]
         if kind in one:
             tables.append(one[kind](metrics))
-        elif kind == "frontier" and frontiers:
-            tables.append(frontier_table(frontiers))
-            frontiers = []
+        elif together.get(kind):
+            tables.append(whole[kind](together.pop(kind)))
     return tables
 
 

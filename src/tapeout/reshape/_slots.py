@@ -36,7 +36,7 @@ def slots_of(model: Model, circuit: Circuit) -> dict[str, Slot]:
         ReshapeError: the circuit is not of MLP channels alone, or is empty.
         CircuitError: it does not fit the model.
     """
-    circuit.check(model)
+    circuit.check(model, transfer=True)  # it may have been found after another training
     if {site for _, site in circuit.universe.places} != {SITE}:
         raise ReshapeError(f"slots are MLP channels: give a circuit of {SITE} alone")
     if not circuit.size:

@@ -33,11 +33,9 @@ def find_recipe(
     """
     own = replacement if replacement in ("mean", "zero") else "counterfactual"
     settings = {"baseline": own} | (settings or {})  # a score serves best under its replacement
-    given = Path(task)
-    name = str(given.resolve()) if given.is_file() else task
     stages: dict[str, Any] = {
         "model": {"kind": "load", "source": model},
-        "task": {"kind": "task", "name": name, "n": n, "seed": seed, "minimum": minimum},
+        "task": {"kind": "task", "name": _found(task), "n": n, "seed": seed, "minimum": minimum},
     }
     if criterion:
         stages["task"]["criterion"] = criterion
@@ -46,7 +44,7 @@ def find_recipe(
     stages["scores"] = {"kind": "find", "universe": universe} | settings
     stages["frontier"] = {"kind": "frontier", "replacement": replacement, "target": target}
     stages["circuit"] = {"kind": "select", "target": target}
-    return {"name": f"{Path(model).stem}-{given.stem}", "stages": stages}
+    return {"name": f"{Path(model).stem}-{Path(task).stem}", "stages": stages}
 
 
 def condition_recipe(
@@ -73,8 +71,7 @@ def condition_recipe(
         target: accuracy that it must hold, and the part of it that the circuit must keep.
         settings: further keys of the `condition` stage.
     """
-    given = Path(task)
-    name = str(given.resolve()) if given.is_file() else task
+    name, elsewhere = _found(task), _found(anchor)
     ours = {"masked": 1.0, "anchor": 1.0, "keep": channels, "channels": channels}
     ours |= {"start": max(channels, 0.2), "anchors": ["anchor"], "recovery": target}
     stages: dict[str, Any] = {
@@ -83,7 +80,7 @@ def condition_recipe(
     }
     stages |= _sized("base-", "model", target)
     if channels:
-        stages["anchor"] = {"kind": "task", "name": anchor, "minimum": 0.0}
+        stages["anchor"] = {"kind": "task", "name": elsewhere, "minimum": 0.0}
     stages["conditioned"] = {
         "kind": "condition",
         "model": "model",
@@ -94,7 +91,12 @@ def condition_recipe(
     }
     stages |= _sized("", "conditioned", target)
     stages["circuit"] = {"kind": "select", "scores": "scores", "target": target, "task": "task"}
-    return {"name": f"{Path(model).stem}-{given.stem}-conditioned", "stages": stages}
+    return {"name": f"{Path(model).stem}-{Path(task).stem}-conditioned", "stages": stages}
+
+
+def _found(task: str) -> str:
+    """A task's name, or the full path of its file, so that the recipe runs from anywhere."""
+    return str(Path(task).resolve()) if Path(task).is_file() else task
 
 
 def _sized(before: str, model: str, target: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ._interface import Interface
 from ._mask import Mask
 from ._prove import Extract, Measure, Verify
 from ._select import Given, Select
+from ._smallest import Smallest
 from ._squeeze import SqueezeStage
 from ._sweep import Sweep
 
@@ -29,6 +30,7 @@ KINDS: dict[str, type[Stage]] = {
         Mask,
         Sweep,
         FrontierStage,
+        Smallest,
         Select,
         Given,
         SqueezeStage,

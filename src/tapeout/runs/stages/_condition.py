@@ -74,7 +74,8 @@ class Condition(Stage, Conditioning):
         lines = [json.dumps(entry) for entry in found.curve]
         (work.folder / "curve.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         checkpoint.unlink(missing_ok=True)
-        others = {t.name: _other(base, changed, t) for t in [*anchors, *work.several("watched")]}
+        names = (*self.anchors, *self.watched)
+        others = zip(names, [*anchors, *work.several("watched")], strict=True)
         return {
             "source": f"{work.metrics['model']['source']}, conditioned on {trained.name}",
             "family": changed.shape.family,
@@ -90,7 +91,7 @@ class Condition(Stage, Conditioning):
             "steps": len(found.curve),
             "last": found.curve[-1],
             "on_task": _other(base, changed, task),
-            "others": others,
+            "others": {name: _other(base, changed, other) for name, other in others},
         }
 
     def _sweep(self, base: Model, change: Any, task: Task) -> ScaleSweep:
@@ -112,8 +113,10 @@ class Condition(Stage, Conditioning):
 def _other(base: Model, changed: Model, task: Task) -> dict[str, Any]:
     """Accuracy before and after, and the distance between, on the test split."""
     distance = distance_from(base)
-    before = evaluate(base, task.test).accuracy
-    after = evaluate(changed, task.test, metrics=[distance])
+    longest = max(len(item.answers[0]) for item in task.test.encoded)
+    rows = max(256 // longest, 1)  # the logits of long answers fill the memory
+    before = evaluate(base, task.test, batch_size=rows).accuracy
+    after = evaluate(changed, task.test, metrics=[distance], batch_size=rows)
     return {
         "split": task.test.name,
         "criterion": task.test.criterion.name,

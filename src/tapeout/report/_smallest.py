@@ -1,0 +1,118 @@
+"""How small circuits of several models can be, side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ._fields import Fields
+from ._html import Html, join, name, section, table, tag
+from ._plain import plain
+from ._text import clean, percent, share
+from ._values import Share
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The smallest circuits under one replacement; None where no size was enough."""
+
+    replacement: str
+    full: Share
+    absolute: tuple[int, float] | None
+    relative: tuple[int, float] | None
+
+
+@dataclass(frozen=True)
+class Smallest:
+    """What a `smallest` stage found."""
+
+    target: float
+    nodes: int
+    universe: str
+    split: str
+    criterion: str
+    found: list[Reached]
+
+    @classmethod
+    def of(cls, fields: Fields) -> "Smallest":
+        entries = fields.named("replacements")
+        first = entries[0][1] if entries else fields
+        return cls(
+            target=fields.finite("target"),
+            nodes=fields.whole("nodes"),
+            universe=fields.text("universe"),
+            split=first.text("split"),
+            criterion=first.text("criterion"),
+            found=[
+                Reached(
+                    what,
+                    Share.of(item.child("full")),
+                    _point(item, "absolute"),
+                    _point(item, "relative"),
+                )
+                for what, item in entries
+            ],
+        )
+
+    @property
+    def words(self) -> str:
+        return (
+            f"Smallest circuits of {self.nodes:,} nodes ({self.universe}) that keep "
+            f"{percent(self.target)}: {self.split}, {self.criterion}"
+        )
+
+
+HEAD = ("replacement", "full model", "nodes", "share", "nodes, relative", "share, relative")
+WHAT = "Relative to the model's own accuracy, which conditioning changes too. A size counts if "
+WHAT += "every larger one that was measured keeps the target."
+
+
+def _point(fields: Fields, key: str) -> tuple[int, float] | None:
+    if key not in fields:
+        return None
+    point = fields.child(key)
+    return point.whole("size"), point.finite("share")
+
+
+def _cells(reached: Reached) -> list[str]:
+    cells = [reached.replacement, percent(reached.full.value)]
+    for point in (reached.absolute, reached.relative):
+        cells += [f"{point[0]:,}", share(point[1])] if point else ["none", ""]
+    return cells
+
+
+def smallest_table(stages: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    """All `smallest` stages of a run, by the model that they measured.
+
+    Raises:
+        RunError: the metrics are not those of such stages.
+    """
+    names = [(clean(title), metrics) for title, metrics in stages]
+    read = [(title, Smallest.of(Fields(m, f"smallest metrics {title}"))) for title, m in names]
+    drawn = plain(read[0][1].words)
+    drawn.add_column(Text("stage"), overflow="fold")
+    for place, head in enumerate(HEAD):
+        drawn.add_column(Text(head), justify="right" if place else "left", overflow="fold")
+    for title, found in read:
+        for place, reached in enumerate(found.found):
+            drawn.add_row(*map(Text, ["" if place else title, *_cells(reached)]))
+    drawn.caption = Text(WHAT)
+    return drawn
+
+
+def smallest_section(stages: Sequence[tuple[str, Smallest]]) -> Html:
+    """All of them as one table of the page."""
+    if not stages:
+        return Html()
+    groups = [
+        (
+            join(tag("b", name(title)), ": ", name(found.split)),
+            [_cells(reached) for reached in found.found],
+        )
+        for title, found in stages
+    ]
+    head = [word[0].upper() + word[1:] for word in HEAD]
+    caption = join(name(stages[0][1].words), f". {WHAT}")
+    return section("Smallest circuits", table(caption, head, groups, label="Smallest circuits"))

@@ -1,0 +1,55 @@
+"""Conditioned models and the sizes of their circuits, on the page and in the terminal."""
+
+from pathlib import Path
+
+import pytest
+
+from tapeout.errors import RunError
+from tapeout.report import conditioned_table, smallest_table
+
+from . import samples
+from .samples import Page, page_of, stage
+from .test_terminal import drawn, line
+
+
+def test_what_a_conditioned_model_kept() -> None:
+    text = drawn(conditioned_table(samples.condition()), width=120)
+    assert line(text, "addition/test").split()[1:4] == ["40", "90.0%", "95.0%"]
+    assert line(text, "text/test").split()[4] == "0.750"
+    assert "the lowest KL that holds 90.0% accuracy and a circuit of 2.00%" in " ".join(
+        text.split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "told"),
+    [
+        (samples.condition(degenerate=True), "the rule decides nothing"),
+        (samples.condition(held=False), "no scale holds"),
+    ],
+)
+def test_why_a_scale_was_taken(metrics: samples.Json, told: str) -> None:
+    assert told in " ".join(drawn(conditioned_table(metrics), width=200).split())
+
+
+def test_sizes_side_by_side() -> None:
+    text = drawn(smallest_table([("before", samples.smallest()), ("after", samples.smallest())]))
+    assert line(text, "before").split()[1:] == ["zero", "100.0%", "3", "3.00%", "3", "3.00%"]
+    assert text.count("none") == 4
+
+
+def test_on_the_page(tmp_path: Path) -> None:
+    stages = {
+        "small": stage("condition", samples.condition()),
+        "sizes": stage("smallest", samples.smallest()),
+    }
+    page = Page(page_of(tmp_path, stages)).text
+    assert "Conditioned models" in page and "Circuit, zero" in page
+    assert "Smallest circuits" in page and "smollm2, conditioned on addition" in page
+
+
+def test_damage_is_told() -> None:
+    with pytest.raises(RunError, match="sweep"):
+        conditioned_table({"source": "x", "scale": 1.0, "held": True})
+    with pytest.raises(RunError, match="target"):
+        smallest_table([("a", {"replacements": {}})])
