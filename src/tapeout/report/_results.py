@@ -16,7 +16,7 @@ from ._views import Extracted, Frontier, Loaded, Sizes, Speed, Task
 
 SCHEMA_VERSION = 1
 MODELS = ("load", "base", "condition")
-CIRCUITS = ("select", "circuit")
+CIRCUITS = ("select", "circuit", "squeeze", "compose")
 View = TypeVar("View")
 
 
