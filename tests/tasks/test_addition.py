@@ -138,7 +138,7 @@ def test_operands_of_one_length():
 
 def test_shots_are_the_same_for_all_and_never_asked():
     counts = Counts(train=20, validation=10, test=10, reference=10)
-    options = {"template": "{a} + {b} =", "answer": " {sum}\n"}
+    options: dict[str, Any] = {"template": "{a} + {b} =", "answer": " {sum}\n"}
     task = addition(SINGLE, digits=1, n=counts, shots=4, **options)
     assert len(task.first_tokens) == 1 and task.config["start"] == ""
     prefixes = {example.prompt.rpartition("\n")[0] for split in task.splits for example in split}

@@ -52,7 +52,7 @@ def solved(name: str, prompt: str) -> str:
 def test_holds_what_holds_for_every_task(
     name: str, seed: int, tokenizer: Any, digits: int, n: int, shots: int
 ):
-    options = {"digits": digits, "n": n, "seed": seed, "shots": shots}
+    options: dict[str, Any] = {"digits": digits, "n": n, "seed": seed, "shots": shots}
     check(build(name, tokenizer, **options), Counts.of(n))
 
 
@@ -127,6 +127,12 @@ def test_options_that_make_no_sense(name: str, options: dict[str, Any], message:
 @pytest.mark.smollm2
 @names
 def test_smollm2_writes_them(smollm2: Any, name: str):
-    task = build(name, smollm2, n=40)
+    options: dict[str, Any] = {}
+    spaced = {"subtraction": "{a} - {b} =", "comparison": "{a} ? {b} ="}
+    if name in spaced:  # `=-` and `==` are one token
+        with pytest.raises(TaskError, match=r"start the answer with one \(answer=' {result}"):
+            build(name, smollm2, n=40)
+        options = {"template": spaced[name], "answer": " {result}\n"}
+    task = build(name, smollm2, n=40, **options)
     check(task, Counts.of(40))
     assert task.first_tokens == [smollm2.bos_token_id]

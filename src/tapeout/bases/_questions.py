@@ -77,7 +77,7 @@ def questions(*, held_out: bool) -> Questions:
 
 def _side(operation: Operation, held_out: bool) -> list[Item]:
     kind = operation.operands
-    every = kind.every(operation.digits, 1)
+    every: list[Item] = list(kind.every(operation.digits, 1))
     return [item for item in every if is_held_out(kind.key(item)) == held_out]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..errors import TaskError
 from ._draw import assemble
 from ._example import Example
 from ._matching import Signature, deal_items, matched
@@ -114,12 +115,23 @@ def _start(tokenizer: Any, shots: int) -> str:
 
 
 def _signatures(tokenizer: Any, form: Form, items: Sequence[Item]) -> dict[Item, Signature]:
-    """What a question and its counterfactual must share: digits, and tokens."""
+    """What a question and its counterfactual must share: digits, and tokens.
+
+    Raises:
+        TaskError: the tokenizer writes the end of a question and the start of its answer as one.
+    """
     prompts = [form.prompt(item) for item in items]
     asked = tokenizer(prompts).input_ids
     answered = tokenizer(
         [text + form.result(item) for text, item in zip(prompts, items, strict=True)]
     ).input_ids
+    for item, question, whole in zip(items, asked, answered, strict=True):
+        if list(whole[: len(question)]) != list(question):
+            raise TaskError(
+                f"{form.result(item)!r} does not start at a token boundary after "
+                f"{form.prompt(item)!r}: end the template without a space, and start the answer "
+                f"with one (answer={' ' + form.answer.lstrip()!r})"
+            )
     own = form.operation
     return {
         item: (*own.lengths(item), len(own.solve(item)), len(question), len(whole))

@@ -59,7 +59,7 @@ class Sizes:
         many = 2 * asked + 400 + self.shots
         if self.held_out:
             many = ceil(many / (2 * HELD_OUT))  # half of them held out: as many as are asked for
-        items = kind.draw(self.digits, self.shortest, min(available, many), rng)
+        items: list[Item] = kind.draw(self.digits, self.shortest, min(available, many), rng)
         if not self.held_out:
             return items[: self.shots], [(items[self.shots :], wanted)]
         new = [item for item in items if is_held_out(kind.key(item))]
