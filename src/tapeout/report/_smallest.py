@@ -64,7 +64,7 @@ class Smallest:
         )
 
 
-HEAD = ("replacement", "full model", "nodes", "share", "nodes, relative", "share, relative")
+HEAD = ("replacement", "full model", "smallest", "relative")
 WHAT = "Relative to the model's own accuracy, which conditioning changes too. A size counts if "
 WHAT += "every larger one that was measured keeps the target."
 
@@ -79,7 +79,7 @@ def _point(fields: Fields, key: str) -> tuple[int, float] | None:
 def _cells(reached: Reached) -> list[str]:
     cells = [reached.replacement, percent(reached.full.value)]
     for point in (reached.absolute, reached.relative):
-        cells += [f"{point[0]:,}", share(point[1])] if point else ["none", ""]
+        cells.append(f"{point[0]:,} ({share(point[1])})" if point else "none")
     return cells
 
 
