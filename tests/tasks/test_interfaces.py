@@ -72,7 +72,7 @@ def test_partners_differ_in_the_decision_alone(seed: int, digits: int, data: st.
 
 @pytest.mark.parametrize("digits", [2, 3])
 def test_prompts_hold_the_answer_up_to_the_digit_that_tells(knows: None, digits: int):
-    tasks = made(digits=digits, n=60)
+    tasks = made(digits=digits, n=24)
     assert list(tasks) == [d.name for d in decisions_of(digits)]
     for name, task in tasks.items():
         for split in task.splits:
@@ -94,7 +94,7 @@ def test_prompts_hold_the_answer_up_to_the_digit_that_tells(knows: None, digits:
 
 
 def test_splits_stay_apart_from_those_of_the_addition(knows: None):
-    task = addition(SINGLE, digits=2, n=100)
+    task = addition(SINGLE, digits=2, n=40)
     model = adder(SINGLE)
     owner: dict[str, str] = {}
     for found in (task, *interfaces(model, task).values()):
@@ -106,18 +106,18 @@ def test_splits_stay_apart_from_those_of_the_addition(knows: None):
 
 
 def test_same_task_same_interfaces(knows: None):
-    one, two = made(n=40), made(n=40)
+    one, two = made(n=20), made(n=20)
     for name in one:
         assert [list(s) for s in one[name].splits] == [list(s) for s in two[name].splits]
     model = adder(SINGLE)
-    alone = interfaces(model, addition(SINGLE, n=40), ["carry-1"])
+    alone = interfaces(model, addition(SINGLE, n=20), ["carry-1"])
     assert list(alone) == ["carry-1"]
     assert list(alone["carry-1"].train) == list(one["carry-1"].train)
 
 
 def test_shots_and_spaces(knows: None):
     options = {"template": "{a} + {b} =", "answer": " {sum}\n"}
-    tasks = made(n=40, shots=2, **options)
+    tasks = made(n=20, shots=2, **options)
     for task in tasks.values():
         for example in task.test:
             a, b, written = operands(example.prompt)
@@ -152,6 +152,6 @@ def test_a_model_that_cannot_add(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.smollm2
 def test_smollm2_writes_single_digits(knows: None, smollm2: Any):
     for options in ({}, {"template": "{a} + {b} =", "answer": " {sum}\n", "shots": 2}):
-        for task in made(smollm2, n=30, **options).values():
+        for task in made(smollm2, n=16, **options).values():
             item = task.test.encoded[0]
             assert len(item.answers[0]) == 1
