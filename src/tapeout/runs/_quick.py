@@ -81,8 +81,10 @@ def condition_recipe(
     stages |= _sized("base-", "model", target)
     if channels:
         stages["anchor"] = {"kind": "task", "name": elsewhere, "minimum": 0.0}
+    small = {"batch_size": 32, "masked_batch": 32, "anchor_batch": 4}  # for a machine of few cores
     stages["conditioned"] = {
         "kind": "condition",
+        **small,
         "model": "model",
         "task": "task",
         "target": target,
