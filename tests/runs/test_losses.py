@@ -5,8 +5,6 @@ import pytest
 from tapeout.circuits import Circuit
 from tapeout.errors import RecipeError, TaskError
 from tapeout.runs import parse_recipe, run_recipe
-from tapeout.runs.stages._at_loss import _read
-from tapeout.verify import Average
 
 
 def metrics(out, stage):
@@ -44,15 +42,6 @@ def test_what_selects_is_one_thing(source, tmp_path):
             run_recipe(parse_recipe(at_loss(source, **other)), tmp_path / "run")
     with pytest.raises(TaskError, match="raise the target"):
         run_recipe(parse_recipe(at_loss(source, loss=0.0, objective="task")), tmp_path / "run")
-
-
-def test_losses_of_a_killed_attempt_are_kept_but_for_a_torn_line(tmp_path):
-    log = tmp_path / "losses.jsonl"
-    whole = {"k": 3} | Average(0.5, 0.25, 0.75, 8).to_dict()
-    log.write_text(json.dumps(whole) + "\n" + json.dumps(whole)[:9])
-    assert _read(log) == {3: Average(0.5, 0.25, 0.75, 8)}
-    assert log.read_text() == json.dumps(whole) + "\n"
-    assert _read(tmp_path / "none") == {}
 
 
 def test_a_proof_with_and_without_calibration(source, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RunError
+from ...journal import Journal
 from ._propose import Tried
 from ._trials import Failure, Trial
 
@@ -24,14 +25,15 @@ class Log:
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
-        self.folder, self.path = folder, folder / "trials.jsonl"
+        self.folder, self.journal = folder, Journal(folder / "trials.jsonl")
         self.rows: dict[tuple[int, int], Trial | Failure] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._claim(json.loads(json.dumps(about)))
-            self._read()
         except OSError as error:
             raise RunError(f"cannot write the sweep to {folder}: {error}") from error
+        for row in self.journal.read(_row):
+            self.rows[row.number, row.seed] = row
 
     def add(self, row: Trial | Failure) -> None:
         """Keep a trial, on disk before this returns.
@@ -39,13 +41,7 @@ class Log:
         Raises:
             RunError: it cannot be written.
         """
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(row)) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise RunError(f"cannot write {self.path}: {error}") from error
+        self.journal.add(asdict(row))
         self.rows[row.number, row.seed] = row
 
     def tried(self, number: int) -> Tried | None:
@@ -77,23 +73,9 @@ class Log:
         partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         os.replace(partial, path)
 
-    def _read(self) -> None:
-        """Read what there is; a last line that a kill has torn is dropped."""
-        if not self.path.is_file():
-            return
-        text = self.path.read_text(encoding="utf-8")
-        whole, _, torn = text.rpartition("\n")
-        for count, line in enumerate(whole.splitlines(), start=1):
-            try:
-                data = json.loads(line)
-                row = Failure(**data) if "failed" in data else Trial(**data)
-            except (ValueError, TypeError) as error:
-                raise RunError(
-                    f"line {count} of {self.path} is damaged: {error}. Delete the line"
-                ) from error
-            self.rows[row.number, row.seed] = row
-        if torn:
-            os.truncate(self.path, len(text.encode()) - len(torn.encode()))
+
+def _row(data: dict[str, Any]) -> Trial | Failure:
+    return Failure(**data) if "failed" in data else Trial(**data)
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -1,6 +1,9 @@
 """What stages hand on: which kinds have it, and how it is opened where kinds differ."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ...circuits import (
     Circuit,
@@ -10,6 +13,8 @@ from ...circuits import (
     load_edge_circuit,
     load_edge_scores,
 )
+from ...models import Model
+from .._store import write_json
 
 MODELS = ("load", "base", "condition")
 """Kinds of stage whose artifact is a model."""
@@ -44,3 +49,23 @@ def open_circuit(folder: Path) -> Circuit | EdgeCircuit:
     if (folder / "edge_circuit_config.json").is_file():
         return load_edge_circuit(folder)
     return Circuit.load(folder)
+
+
+def once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A part of a result, from an earlier, killed attempt if it got that far."""
+    if not path.is_file():
+        found = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, found)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def model_facts(model: Model, source: str) -> dict[str, Any]:
+    """What every stage that hands on a model reports of it."""
+    return {
+        "source": source,
+        "family": model.shape.family,
+        "layers": model.shape.n_layers,
+        "parameters": sum(p.numel() for p in model.hf.parameters()),
+        "weights": model.fingerprint.weights,
+    }

@@ -1,11 +1,11 @@
 """The circuit of a target loss, in a stage that may be killed."""
 
-import json
-from pathlib import Path
+from typing import Any
 
 from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores
 from ...errors import RecipeError
 from ...interventions import Mean, replacement_of
+from ...journal import Journal
 from ...verify import Average, LossObjective, LossSize, circuit_loss, smallest_at_loss
 from .._stage import Work
 
@@ -37,7 +37,7 @@ def at_loss(
         assert rival is not None
         lost = circuit_loss(model, rival, task.validation, kind, objective=objective).value
         target = max(lost, ROUNDING)
-    log = work.folder / "losses.jsonl"
+    log = Journal(work.folder / "losses.jsonl")
     return smallest_at_loss(
         model,
         scores,
@@ -46,29 +46,11 @@ def at_loss(
         target=target,
         objective=objective,
         precision=precision,
-        known=_read(log),
-        found=lambda k, loss: _append(log, k, loss),
+        known=dict(log.read(_loss)),
+        found=lambda k, loss: log.add({"k": k} | loss.to_dict()),
         progress=work.progress,
     )
 
 
-def _append(log: Path, k: int, loss: Average) -> None:
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"k": k} | loss.to_dict()) + "\n")
-
-
-def _read(log: Path) -> dict[int, Average]:
-    """Losses of a killed attempt; a torn last line is measured again."""
-    losses: dict[int, Average] = {}
-    if log.is_file():
-        for line in log.read_text(encoding="utf-8").splitlines():
-            try:
-                data = json.loads(line)
-            except ValueError:
-                break
-            k = data.pop("k")
-            losses[k] = Average(**data)
-        log.write_text("", encoding="utf-8")
-        for k, loss in losses.items():
-            _append(log, k, loss)
-    return losses
+def _loss(row: dict[str, Any]) -> tuple[int, Average]:
+    return row.pop("k"), Average(**row)

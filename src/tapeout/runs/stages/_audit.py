@@ -1,6 +1,5 @@
 """Stages that audit a circuit and carry circuits over to other models."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from ...circuits import Circuit, EdgeCircuit, Scores
 from ...errors import RecipeError
+from ...journal import Journal
 from ...models import Model
 from ...tasks import Task
 from ...verify import TransferCell, transfer_matrix
@@ -21,8 +21,7 @@ from ...verify.audits import (
     mask_energy,
 )
 from .._stage import Stage, Work, ref, refs
-from .._store import write_json
-from ._artifacts import CIRCUITS, MODELS, SCORED, TASKS
+from ._artifacts import CIRCUITS, MODELS, SCORED, TASKS, once
 from ._prove import own_replacement
 
 Part = Literal["geometry", "energy", "projection"]
@@ -86,7 +85,9 @@ class Audit(Stage):
             )
         split = getattr(work.inputs["task"], self.split)
         about = {"split": split.name, "n": len(split), "replacement": "none"}
-        return about | {name: _once(work.folder, name, make) for name, make in makers.items()}
+        return about | {
+            name: once(work.folder / f"{name}.json", make) for name, make in makers.items()
+        }
 
     def _energy(self, work: Work, model: str, circuit: Circuit, transfer: bool) -> dict[str, Any]:
         return mask_energy(
@@ -164,7 +165,7 @@ class TransferStage(Stage):
         task: Task = work.inputs["task"]
         found = [_of_nodes(circuit) for circuit in work.several("circuits")]
         circuits = dict(zip(self.circuits, found, strict=True))
-        log = work.folder / "cells.jsonl"
+        log = Journal(work.folder / "cells.jsonl")
         return transfer_matrix(
             dict(zip(self.models, work.several("models"), strict=True)),
             circuits,
@@ -172,8 +173,8 @@ class TransferStage(Stage):
             self.replacement or _shared_replacement(circuits),
             reference=task.reference,
             batch_size=self.batch_size,
-            known=_read_cells(log),
-            found=lambda cell: _append(log, cell),
+            known=log.read(TransferCell.from_dict),
+            found=lambda cell: log.add(cell.to_dict()),
             progress=work.progress,
         ).to_dict()
 
@@ -193,31 +194,3 @@ def _shared_replacement(circuits: Mapping[str, Circuit]) -> str:
         told = ", ".join(f"{name} under {kind}" for name, kind in kinds.items())
         raise RecipeError(f"the circuits were sized differently ({told}): set `replacement`")
     return next(iter(kinds.values()))
-
-
-def _once(folder: Path, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """A part of the result, from an earlier, killed attempt if it got that far."""
-    path = folder / f"{name}.json"
-    if not path.is_file():
-        write_json(path, make())
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _append(log: Path, cell: TransferCell) -> None:
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(cell.to_dict()) + "\n")
-
-
-def _read_cells(log: Path) -> list[TransferCell]:
-    """Cells of a killed attempt; a torn last line is measured again."""
-    cells: list[TransferCell] = []
-    if log.is_file():
-        for line in log.read_text(encoding="utf-8").splitlines():
-            try:
-                cells.append(TransferCell.from_dict(json.loads(line)))
-            except ValueError:
-                break
-        log.write_text("", encoding="utf-8")
-        for cell in cells:
-            _append(log, cell)
-    return cells

@@ -9,6 +9,7 @@ from ...bases import AdderConfig, adder, held_out_counts
 from ...models import Model, load
 from ...verify import Share  # an interval of counts, which changes nothing that is trained
 from .._stage import Stage, Work
+from ._artifacts import model_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +35,7 @@ class Base(Stage, AdderConfig):
         model.save_pretrained(work.folder)
         counts = held_out_counts(model)
         checkpoint.unlink(missing_ok=True)
-        return {
-            "source": model.name,
-            "family": model.shape.family,
-            "layers": model.shape.n_layers,
-            "parameters": sum(p.numel() for p in model.hf.parameters()),
-            "weights": model.fingerprint.weights,
+        return model_facts(model, model.name) | {
             "split": "held out",
             "criterion": "exact",
             "accuracy": {

@@ -1,7 +1,6 @@
 """Stages that put local circuits together, and that give regimes masks of their own."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -12,8 +11,7 @@ from ...interventions import Mean, Replacement, replacement_of
 from ...tasks import Task
 from ...verify.compose import TRIALS, Composer, Composing, Routed, Trial, route_by_regime
 from .._stage import Stage, Work, ref, refs
-from .._store import write_json
-from ._artifacts import MODELS, TASKS
+from ._artifacts import MODELS, TASKS, once
 from ._select import sizes_of
 
 Named = Literal["mean", "zero", "counterfactual", "resample"]
@@ -57,14 +55,14 @@ class Compose(Stage, Composing):
         )
         names = self.trials or tuple(TRIALS)
         local = [
-            _once(work.folder / "interfaces" / f"{name}.json", composer.local(name).to_dict)
+            once(work.folder / "interfaces" / f"{name}.json", composer.local(name).to_dict)
             for name in composer.bench.names
         ]
         rows = []
         for name in names:
             folder = work.folder / "trials" / name
             make = lambda name=name, folder=folder: _saved(composer.trial(name), folder)  # noqa: E731
-            rows.append(_once(folder / "trial.json", make))
+            rows.append(once(folder / "trial.json", make))
             work.progress(len(rows), len(names))
         chosen = _best(rows)
         circuit = Circuit.load(work.folder / "trials" / chosen["trial"]).with_origin(
@@ -150,12 +148,3 @@ def _saved(trial: Trial, folder: Path) -> dict[str, Any]:
     else:
         trial.circuit.save(folder)
     return trial.to_dict()
-
-
-def _once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """A part of the result, from an earlier, killed attempt if it got that far."""
-    if not path.is_file():
-        data = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, data)
-    return json.loads(path.read_text(encoding="utf-8"))

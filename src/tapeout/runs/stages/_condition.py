@@ -12,7 +12,7 @@ from ...reshape import SCALES, Conditioning, ScaleSweep, Size, condition, merge_
 from ...tasks import Task
 from ...verify import distance_from, evaluate
 from .._stage import Stage, Work, ref, refs
-from ._artifacts import CIRCUITS, MODELS, TASKS
+from ._artifacts import CIRCUITS, MODELS, TASKS, model_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +76,8 @@ class Condition(Stage, Conditioning):
         checkpoint.unlink(missing_ok=True)
         names = (*self.anchors, *self.watched)
         others = zip(names, [*anchors, *work.several("watched")], strict=True)
-        return {
-            "source": f"{work.metrics['model']['source']}, conditioned on {trained.name}",
-            "family": changed.shape.family,
-            "layers": changed.shape.n_layers,
-            "parameters": sum(p.numel() for p in changed.hf.parameters()),
-            "weights": changed.fingerprint.weights,
+        source = f"{work.metrics['model']['source']}, conditioned on {trained.name}"
+        return model_facts(changed, source) | {
             "scale": scale,
             "held": sweep.chosen is not None,
             "sweep": sweep.to_dict(),

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from ...circuits import Scores
 from ...find import Attribution, attribution, frequency, random
 from ...interventions import Mean, replacement_of
+from ...journal import Journal
 from ...models import Model
 from ...tasks import Task
 from ...verify import GRID, Frontier, Point, Share, frontier
@@ -98,7 +99,7 @@ class FrontierStage(Stage):
         task: Task = work.inputs["task"]
         means: Mean | None = work.inputs["means"]
         fill = means if self.replacement == "mean" and means else replacement_of(self.replacement)
-        log = work.folder / "points.jsonl"
+        log = Journal(work.folder / "points.jsonl")
         found = frontier(
             work.inputs["model"],
             work.inputs["scores"],
@@ -109,8 +110,8 @@ class FrontierStage(Stage):
             relative=self.relative,
             bisections=self.bisections,
             batch_size=self.batch_size,
-            known=_read_points(log),
-            found=lambda point: _append(log, point),
+            known=log.read(lambda row: Point(**row)),
+            found=lambda point: log.add(asdict(point)),
             progress=work.progress,
         )
         metrics = found.to_dict()
@@ -128,23 +129,3 @@ class FrontierStage(Stage):
         points = [Point(**{name: point[name] for name in names}) for point in data.pop("points")]
         full = Share(data["full"]["right"], data.pop("full")["n"])
         return Frontier(points=points, full=full, **data)
-
-
-def _append(log: Path, point: Point) -> None:
-    with log.open("a", encoding="utf-8") as file:
-        names = ("size", "share", "right", "n")
-        file.write(json.dumps({name: getattr(point, name) for name in names}) + "\n")
-
-
-def _read_points(log: Path) -> list[Point]:
-    """Points of a killed attempt; a torn last line is measured again."""
-    points = []
-    if log.is_file():
-        for line in log.read_text(encoding="utf-8").splitlines():
-            try:
-                points.append(Point(**json.loads(line)))
-            except ValueError:
-                break
-        text = "".join(json.dumps(point.__dict__) + "\n" for point in points)
-        log.write_text(text, encoding="utf-8")
-    return points

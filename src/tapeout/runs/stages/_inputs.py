@@ -16,7 +16,7 @@ from ...tasks import Counts, Task
 from ...verify import worth
 from .._config import from_dict
 from .._stage import Stage, Work, ref
-from ._artifacts import MODELS, TASKS
+from ._artifacts import MODELS, TASKS, model_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +56,7 @@ class Load(Stage):
     def run(self, work: Work) -> dict[str, Any]:
         model = self._load()
         (work.folder / "model.json").write_text(json.dumps(model.shape.to_dict()), encoding="utf-8")
-        return {
-            "source": self.source,
-            "family": model.shape.family,
-            "layers": model.shape.n_layers,
-            "parameters": sum(p.numel() for p in model.hf.parameters()),
-            "weights": model.fingerprint.weights,
-        }
+        return model_facts(model, self.source)
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> Model:
         return self._load()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +10,7 @@ from ...circuits import Universe
 from ...errors import TaskError
 from ...find import attribution
 from ...interventions import means_over, replacement_of
+from ...journal import Journal
 from ...models import Model
 from ...tasks import Task
 from ...verify import GRID, Frontier, Point, frontier
@@ -55,7 +56,8 @@ class Smallest(Stage):
             raise TaskError("smallest needs a replacement: name one or more in `replacements`")
         found = {}
         for place, name in enumerate(self.replacements):
-            measured = self._measure(model, task, universe, name)
+            log = Journal(work.folder / f"{name}.jsonl")
+            measured = self._measure(model, task, universe, name, log)
             found[name] = self._sizes(measured) | measured.to_dict()
             work.progress(place + 1, len(self.replacements))
         metrics = {"universe": universe.spec, "nodes": universe.size, "target": self.target}
@@ -63,7 +65,9 @@ class Smallest(Stage):
         (work.folder / "smallest.json").write_text(json.dumps(metrics), encoding="utf-8")
         return metrics
 
-    def _measure(self, model: Model, task: Task, universe: Universe, name: str) -> Frontier:
+    def _measure(
+        self, model: Model, task: Task, universe: Universe, name: str, log: Journal
+    ) -> Frontier:
         train = task.train.take(self.scored) if self.scored else task.train
         means = means_over(model, task.reference, universe) if name == "mean" else None
         scores = attribution(
@@ -75,7 +79,6 @@ class Smallest(Stage):
             aggregate=self.aggregate,
             batch_size=self.batch_size,
         )
-        points: list[Point] = []
         measured = None
         for relative in (False, True):
             measured = frontier(
@@ -88,9 +91,9 @@ class Smallest(Stage):
                 relative=relative,
                 bisections=self.bisections,
                 batch_size=self.batch_size,
-                known=points,
+                known=log.read(lambda row: Point(**row)),
+                found=lambda point: log.add(asdict(point)),
             )
-            points = measured.points
         assert measured is not None
         return measured
 

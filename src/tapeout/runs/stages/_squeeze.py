@@ -1,6 +1,5 @@
 """A stage that squeezes a circuit."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any, ClassVar, Literal
 from ...circuits import Circuit, EdgeCircuit, Scores
 from ...errors import RecipeError
 from ...interventions import Mean
+from ...journal import Journal
 from ...tasks import Task
-from ...verify import Squeeze, Squeezing, squeeze
+from ...verify import Squeezing, squeeze
 from .._stage import Stage, Work, ref
 from ._artifacts import CIRCUITS, MODELS, TASKS
 from ._prove import own_replacement
@@ -47,8 +47,8 @@ class SqueezeStage(Stage, Squeezing):
         if kind == "mean" and means is not None and not circuit.means:
             circuit = replace(circuit, means=means.values)
         task: Task = work.inputs["task"]
-        log = work.folder / "squeeze.jsonl"
-        known = _read(log)
+        log = Journal(work.folder / "squeeze.jsonl")
+        known = dict(log.read(lambda row: (row["circuit"], row["right"])))
         fields = Squeezing.__dataclass_fields__
         found = squeeze(
             work.inputs["model"],
@@ -58,7 +58,7 @@ class SqueezeStage(Stage, Squeezing):
             kind,
             config=Squeezing(**{name: getattr(self, name) for name in fields}),
             known=known,
-            found=lambda step: None if step.circuit in known else _append(log, step),
+            found=lambda step: None if step.circuit in known else log.add(asdict(step)),
             transfer=self.transfer,
             progress=work.progress,
         )
@@ -73,25 +73,3 @@ class SqueezeStage(Stage, Squeezing):
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> Circuit:
         return Circuit.load(folder)
-
-
-def _append(log: Path, step: Squeeze) -> None:
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(step)) + "\n")
-
-
-def _read(log: Path) -> dict[str, int]:
-    """What a killed attempt measured; a torn last line is measured again."""
-    known: dict[str, int] = {}
-    if log.is_file():
-        lines = log.read_text(encoding="utf-8").splitlines()
-        whole = []
-        for line in lines:
-            try:
-                step = json.loads(line)
-            except ValueError:
-                break
-            whole.append(line)
-            known[step["circuit"]] = step["right"]
-        log.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
-    return known
