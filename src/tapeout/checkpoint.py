@@ -1,10 +1,13 @@
-"""A training on disk: safetensors with JSON in its header, written whole or not at all."""
+"""Trainings that can be killed: the loop, and what it keeps on disk.
+
+A checkpoint is safetensors with JSON in its header, written whole or not at all.
+"""
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,6 +18,49 @@ from torch.optim import Optimizer
 from .errors import RunError
 
 OPTIMIZER = "optimizer."
+
+
+@runtime_checkable
+class Training(Protocol):
+    """What `train` drives; `step` counts its updates."""
+
+    step: int
+
+    def update(self) -> object: ...
+    def save(self, path: Path) -> None: ...
+    def resume(self, path: Path) -> None: ...
+
+
+def train(
+    training: Training,
+    steps: int,
+    *,
+    checkpoint: Path | None,
+    save_every: int,
+    progress: Callable[[int, int], None] | None,
+    settled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Update until all steps are done.
+
+    Args:
+        training: it goes on from the checkpoint, if there is one.
+        steps: updates in all.
+        checkpoint: a file to go on from and to save to.
+        save_every: steps between checkpoints.
+        progress: called with the steps done and all of them.
+        settled: asked before each step; once it holds, the training is over.
+
+    Raises:
+        RunError: the checkpoint is damaged, or of another training.
+    """
+    if checkpoint is not None and checkpoint.is_file():
+        training.resume(checkpoint)
+    while training.step < steps and not settled():
+        training.update()
+        if checkpoint is not None and training.step % save_every == 0:
+            training.save(checkpoint)
+        if progress is not None:
+            progress(training.step, steps)
 
 
 def save_training(

@@ -153,7 +153,7 @@ def condition(
     steps: int = 250,
     rank: int = 32,
     learning_rate: float = 1e-3,
-    precision: Literal["fp32", "bf16"] = "fp32",
+    precision: Literal["float32", "bfloat16"] = "float32",
     to: Path | None = None,
     out: Path | None = None,
     n: int | None = None,
@@ -174,7 +174,7 @@ def condition(
         steps: Updates.
         rank: Of the adapter; 0 trains all weights of the layers.
         learning_rate: Of AdamW.
-        precision: `bf16` computes products in bfloat16, faster where the processor has it.
+        precision: `bfloat16` computes products so, faster where the processor has it.
         to: Also copy the new model to this folder.
         out: The run's folder; by default runs/MODEL-TASK-conditioned.
         n: Train and test examples; the task's own default if left out.

@@ -265,7 +265,7 @@ def test_what_cannot_be_carried_out_is_told(case, options, told):
 
 def test_bfloat16_trains_float32_weights(case):
     model, task = case
-    config = replace(OURS, precision="bf16")
+    config = replace(OURS, precision="bfloat16")
     change = condition(model, task.train, config=config).change
     assert all(part.dtype == torch.float32 for _, part in change.dense())
     assert change.norm() > 0

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from ..checkpoint import load_training, restore, save_training
+from ..checkpoint import load_training, restore, save_training, train
 from ..errors import ModelError, RunError
 from ..models import Model
 from ._optimizers import Optimizers
@@ -95,14 +95,13 @@ def adder(
     """
     training = Adder(config or AdderConfig(**options))
     config = training.config
-    if checkpoint is not None and checkpoint.is_file():
-        training.resume(checkpoint)
-    while training.step < config.steps:
-        training.update()
-        if checkpoint is not None and training.step % config.save_every == 0:
-            training.save(checkpoint)
-        if progress is not None:
-            progress(training.step, config.steps)
+    train(
+        training,
+        config.steps,
+        checkpoint=checkpoint,
+        save_every=config.save_every,
+        progress=progress,
+    )
     return Model(training.hf.eval(), training.tokenizer, name="adder")
 
 

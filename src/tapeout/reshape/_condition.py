@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoint import load_training, restore, save_training
+from ..checkpoint import load_training, restore, save_training, train
 from ..circuits import Circuit
 from ..errors import ReshapeError
 from ..models import Model
@@ -74,14 +74,13 @@ def condition(
         raise ReshapeError("anchor has a weight, but there is nothing to anchor on: pass anchors")
     split = training_split(model, split, config)
     trainer = Trainer(model, split, list(anchors), slots, config)
-    if checkpoint is not None and checkpoint.is_file():
-        trainer.resume(checkpoint)
-    while trainer.step < config.steps:
-        trainer.update()
-        if checkpoint is not None and trainer.step % config.save_every == 0:
-            trainer.save(checkpoint)
-        if progress is not None:
-            progress(trainer.step, config.steps)
+    train(
+        trainer,
+        config.steps,
+        checkpoint=checkpoint,
+        save_every=config.save_every,
+        progress=progress,
+    )
     return Conditioned(trainer.change(), trainer.curve)
 
 
@@ -152,7 +151,7 @@ class Trainer:
         return terms
 
     def _cast(self) -> torch.autocast:
-        enabled = self.config.precision == "bf16"
+        enabled = self.config.precision == "bfloat16"
         return torch.autocast(self.copy.model.device.type, torch.bfloat16, enabled=enabled)
 
     def _rate(self) -> float:

@@ -42,7 +42,7 @@ class Conditioning:
         baseline: of the scores that rank nodes, see `find.Attribution`.
         refresh: steps between two rankings, over the first `refresh_until` of all steps.
         scored: train examples that a ranking uses.
-        precision: `bf16` computes products in bfloat16 over float32 weights.
+        precision: `bfloat16` computes products so over float32 weights.
         seed: of the adapter and of the order of batches.
         save_every: steps between checkpoints.
 
@@ -77,7 +77,7 @@ class Conditioning:
     refresh: int = 25
     refresh_until: float = 0.8
     scored: int = 400
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
     save_every: int = 50
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...checkpoint import train
 from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores, Universe
 from ...errors import TaskError
 from ...interventions import Mean, edges_of
@@ -123,15 +124,15 @@ def _trained(
     progress: Progress | None,
 ) -> "Learner":
     learner = Learner(subject, split, config)
-    if checkpoint is not None:
-        learner.resume(checkpoint)
     with subject.model.frozen():
-        while learner.step < config.steps and not learner.settled:
-            learner.update()
-            if checkpoint is not None and learner.step % config.save_every == 0:
-                learner.save(checkpoint)
-            if progress is not None:
-                progress(learner.step, config.steps)
+        train(
+            learner,
+            config.steps,
+            checkpoint=checkpoint,
+            save_every=config.save_every,
+            progress=progress,
+            settled=lambda: learner.settled,
+        )
     return learner
 
 
