@@ -65,8 +65,10 @@ class Smallest:
 
 
 HEAD = ("replacement", "full model", "smallest", "relative")
-WHAT = "Relative to the model's own accuracy, which conditioning changes too. A size counts if "
-WHAT += "every larger one that was measured keeps the target."
+WHAT = (
+    "Relative to the model's own accuracy, which conditioning changes too. A size counts if "
+    "every larger one that was measured keeps the target."
+)
 
 
 def _point(fields: Fields, key: str) -> tuple[int, float] | None:
