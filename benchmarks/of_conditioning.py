@@ -1,6 +1,6 @@
 """The conditioned models of a finished run as a committed result: how small their circuits are.
 
-tapeout run recipes/NAME.yaml && python benchmarks/of_conditioning.py RESULT runs/NAME
+tapeout run recipes/NAME.yaml && python benchmarks/of_conditioning.py RESULT runs/NAME [...]
 """
 
 import json
@@ -11,19 +11,23 @@ from _result import write
 
 
 def main() -> None:
-    name, folder = sys.argv[1], Path(sys.argv[2])
-    found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    stages = found["stages"]
-    rows = [row_of(stage, stages) for stage in stages.values() if stage["kind"] == "smallest"]
-    sys.argv[2] = f"runs/{found['recipe']}"
-    seconds = sum(stage["seconds"] for stage in stages.values())
-    write(name, rows, seconds, before=f"tapeout run recipes/{found['recipe']}.yaml && ")
+    name, *folders = sys.argv[1:]
+    rows, seconds, before = [], 0.0, ""
+    for place, folder in enumerate(folders, start=2):
+        found = json.loads((Path(folder) / "results.json").read_text(encoding="utf-8"))
+        stages = found["stages"]
+        rows += [row_of(stage, stages) for stage in stages.values() if stage["kind"] == "smallest"]
+        sys.argv[place] = f"runs/{found['recipe']}"
+        seconds += sum(stage["seconds"] for stage in stages.values())
+        before += f"tapeout run recipes/{found['recipe']}.yaml && "
+    write(name, rows, seconds, before=before)
 
 
 def row_of(stage: dict, stages: dict) -> dict:
     """One model: its change, the sizes of its circuits, and what else it kept."""
     sizes, source = stage["metrics"], stages[stage["inputs"]["model"]]
-    row = {"variant": stage["inputs"]["model"], "seed": source["settings"].get("seed", 0)}
+    seed = source["settings"].get("seed", 0)
+    row = {"variant": stage["inputs"]["model"].removesuffix(f"-{seed}"), "seed": seed}
     row |= {
         key: source["settings"][key]
         for key in ("rank", "learning_rate", "steps")
@@ -35,7 +39,7 @@ def row_of(stage: dict, stages: dict) -> dict:
         for word, end in (("absolute", ""), ("relative", "_relative")):
             point = measured[word]
             row[f"k90_{name}{end}"] = point["size"] if point else None
-        row["accuracy"] = measured["full"]["value"]
+    row["accuracy"] = next(iter(sizes["replacements"].values()))["full"]["value"]
     change = source["metrics"]
     if source["kind"] != "condition":
         return row
