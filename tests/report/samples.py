@@ -81,9 +81,52 @@ def condition(held: bool = True, degenerate: bool = False) -> Json:
         "n": 100,
         "steps": 250,
         "last": {"loss": 0.1},
+        "curve": [
+            {"step": 3.0 * at, "loss": 2.0 / at, "ce": 1.0 / at, "masked": 1e-4 * at}
+            for at in range(1, 5)
+        ],
         "on_task": other("addition/test", 36, 38),
         "others": {"text": other("text/test", 0, 0)},
     }
+
+
+def transfer() -> Json:
+    def cell(circuit: str, model: str, right: int) -> Json:
+        return {
+            "circuit": circuit,
+            "model": model,
+            "own": circuit == model,
+            "size": 25,
+            "share": 0.25,
+            "autoregressive": share(right, 40),
+            "empty": share(1, 40),
+            "full": share(40, 40),
+        }
+
+    names = ("before", "after")
+    cells = [cell(a, b, 36 if a == b else 4) for a in names for b in names]
+    return setting("addition/test", "zero") | {"n": 40, "cells": cells}
+
+
+def compose() -> Json:
+    trial = {"trial": "union", "size": 30, "share": 0.3, "routed": False}
+    turns = trial | {"trial": "by step", "size": 35, "routed": True}
+    local = {"interface": "digit-0", "size": 10, "share": 0.1, "recovery": share(19, 20)}
+    trials = [trial | {"autoregressive": share(20, 40)}, turns | {"autoregressive": share(30, 40)}]
+    about = {"n": 40, "interfaces": [local], "trials": trials}
+    return select() | setting("addition/test", "zero") | about
+
+
+def route() -> Json:
+    routing = {
+        "routing": "same-budget",
+        "size": 30,
+        "sizes": {"none": 20, "full cascade": 20},
+        "overall": share(30, 40),
+        "by_regime": {"none": share(18, 20), "full cascade": share(12, 20)},
+    }
+    about = {"n": 40, "stratum": "carry", "routings": [routing]}
+    return setting("addition/test", "zero") | about
 
 
 def smallest() -> Json:

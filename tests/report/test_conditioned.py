@@ -48,6 +48,21 @@ def test_on_the_page(tmp_path: Path) -> None:
     assert "Smallest circuits" in page and "smollm2, conditioned on addition" in page
 
 
+def test_losses_are_drawn_over_steps(tmp_path: Path) -> None:
+    page = Page(page_of(tmp_path, {"small": stage("condition", samples.condition())}))
+    assert "cross-entropy with the circuit alone" in page.text
+    assert "KL from the base on the anchors" not in page.text
+    lines = [fields["points"] for name, fields in page.elements if name == "polyline"]
+    assert len(lines) == 2 * 2
+    heights = [[float(point.split(",")[1]) for point in line.split()] for line in lines]
+    assert heights[0] == sorted(heights[0])  # the loss falls, so the line goes down
+    assert len(set(heights[1])) == 1  # all below the axis, and drawn on it
+    bare = samples.condition()
+    del bare["curve"]
+    bare = Page(page_of(tmp_path, {"small": stage("condition", bare)}))
+    assert not any(name == "polyline" for name, _ in bare.elements)
+
+
 def test_damage_is_told() -> None:
     with pytest.raises(RunError, match="sweep"):
         conditioned_table({"source": "x", "scale": 1.0, "held": True})

@@ -34,7 +34,7 @@ FIXED = {"kind", "what"}
 
 def renamed(data: Any, name: str) -> Any:
     """The same results with every string, and every name that results choose, another one."""
-    free = {"stages", "metrics", "sizes", "config", "by_part", "settings", "inputs"}
+    free = {"stages", "metrics", "sizes", "config", "by_part", "by_regime", "settings", "inputs"}
 
     def walk(value: Any, named: bool) -> Any:
         if isinstance(value, dict):
@@ -58,6 +58,9 @@ def everything() -> dict[str, Any]:
     stages["again"] = stage("verify", samples.verify(empty_leaks=True))
     stages["changed"] = stage("condition", samples.condition())
     stages["smaller"] = stage("smallest", samples.smallest())
+    stages["carried"] = stage("transfer", samples.transfer())
+    stages["composed"] = stage("compose", samples.compose())
+    stages["routed"] = stage("route", samples.route())
     stages["other"] = stage("sparse", {"a": "b", "c": {"d": ["e"]}})
     stages["load"] |= {"settings": {"a": "b"}, "inputs": {"c": "d"}}
     return samples.results(stages)

@@ -7,6 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from ._curve import loss_curve
 from ._fields import Fields
 from ._html import Html, details, join, name, section, table, tag
 from ._plain import plain
@@ -14,6 +15,13 @@ from ._text import number, percent, share, span
 from ._values import Average, Share
 
 WHAT = "KL is from the base's next-token distribution, in nats a token of the answer."
+
+TERMS = {
+    "ce": "cross-entropy on the task",
+    "kl": "KL from the base on the task",
+    "anchor": "KL from the base on the anchors",
+    "masked": "cross-entropy with the circuit alone",
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Conditioned:
     steps: int
     scales: list[Scale]
     tasks: list[Kept]
+    curve: list[tuple[str, list[tuple[int, float]]]]
 
     @classmethod
     def of(cls, fields: Fields) -> "Conditioned":
@@ -81,6 +90,7 @@ class Conditioned:
             steps=fields.whole("steps"),
             scales=[_scale(item) for item in sweep.children("points")],
             tasks=[Kept.of("the task itself", fields.child("on_task")), *others],
+            curve=_curve(fields.children("curve") if "curve" in fields else []),
         )
 
     @property
@@ -106,6 +116,15 @@ def _scale(fields: Fields) -> Scale:
         kl=Average.of(fields.child("kl")),
         recovery=[(what, Share.of(item)) for what, item in fields.named("recovery")],
     )
+
+
+def _curve(points: Sequence[Fields]) -> list[tuple[str, list[tuple[int, float]]]]:
+    """Term of the loss -> (step, nats)."""
+    return [
+        (words, [(point.whole("step"), point.finite(term)) for point in points])
+        for term, words in TERMS.items()
+        if points and term in points[0]
+    ]
 
 
 def conditioned_table(metrics: Mapping[str, Any]) -> Table:
@@ -137,7 +156,8 @@ def conditioned_section(stages: Sequence[tuple[str, Conditioned]]) -> Html:
     caption = f"Accuracy on test splits, before and after. {WHAT}"
     head = ["Test split", "n", "Base", "Changed", "KL", "95% interval"]
     main = table(caption, head, groups, label="Conditioned models")
-    return section("Conditioned models", main, details("Merge scales", *scales))
+    curves = [loss_curve(title, found.curve) for title, found in stages]
+    return section("Conditioned models", main, details("Merge scales", *scales), *curves)
 
 
 def _cells(kept: Kept) -> list[str]:

@@ -19,6 +19,9 @@ _KNOWN = {
     "extract",
     "measure",
     "smallest",
+    "transfer",
+    "compose",
+    "route",
 }
 
 

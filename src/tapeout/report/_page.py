@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ._caveats import caveats
+from ._composed import composed_section
 from ._conditioned import conditioned_section
 from ._facts import method_section, other_section, task_section
 from ._headline import headline
@@ -11,6 +12,7 @@ from ._results import Results, read_results
 from ._sections import evidence_section, frontier_section, sizes_section, speed_section
 from ._shell import shell, write_page
 from ._smallest import smallest_section
+from ._transfer import transfer_section
 
 
 def write_report(run: str | Path) -> Path:
@@ -42,6 +44,13 @@ def _sections(results: Results, again: bool) -> list[Html]:
         conditioned_section([(stage.name, found) for stage, found in results.conditioned]),
         smallest_section([(stage.name, found) for stage, found in results.smallest]),
         evidence_section(results),
+        transfer_section([(stage.name, found) for stage, found in results.transfers]),
+        composed_section(
+            "Circuits put together", [(stage.name, found) for stage, found in results.composed]
+        ),
+        composed_section(
+            "Masks by regime", [(stage.name, found) for stage, found in results.routed]
+        ),
         sizes_section(results),
         speed_section(results),
         task_section(results),

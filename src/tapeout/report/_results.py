@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import RunError
+from ._composed import Composed
 from ._conditioned import Conditioned
 from ._evidence import Evidence
 from ._fields import Fields
 from ._smallest import Smallest
+from ._transfer import Transfer
 from ._views import Extracted, Frontier, Loaded, Sizes, Speed, Task
 
 SCHEMA_VERSION = 1
@@ -67,6 +69,18 @@ class Results:
     @cached_property
     def smallest(self) -> list[tuple[Stage, Smallest]]:
         return self._views(("smallest",), Smallest.of)
+
+    @cached_property
+    def transfers(self) -> list[tuple[Stage, Transfer]]:
+        return self._views(("transfer",), Transfer.of)
+
+    @cached_property
+    def composed(self) -> list[tuple[Stage, Composed]]:
+        return self._views(("compose",), Composed.of_trials)
+
+    @cached_property
+    def routed(self) -> list[tuple[Stage, Composed]]:
+        return self._views(("route",), Composed.of_regimes)
 
     @cached_property
     def circuits(self) -> list[tuple[Stage, Sizes]]:

@@ -1,12 +1,14 @@
 """What stages report as tables for the terminal, 80 columns wide and without need of colour."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ._composed import composed_table
 from ._conditioned import conditioned_table
 from ._evidence import Evidence, Row
 from ._fields import Fields
@@ -14,6 +16,7 @@ from ._measures import MEASURES
 from ._plain import plain
 from ._smallest import smallest_table
 from ._text import accuracy_words, clean, number, part_words, percent, ratio, share, span
+from ._transfer import transfer_table
 from ._values import Kept
 from ._views import Frontier, Sizes, Speed, Worth
 
@@ -36,6 +39,9 @@ def tables_of(stages: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
         "verify": evidence_table,
         "measure": speed_table,
         "condition": conditioned_table,
+        "transfer": transfer_table,
+        "compose": composed_table,
+        "route": partial(composed_table, regimes=True),
     }
     together = {
         kind: [(n, s["metrics"]) for n, s in stages.items() if s["kind"] == kind]

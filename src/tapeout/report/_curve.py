@@ -1,0 +1,93 @@
+"""Losses over the steps of a training, on a logarithmic axis."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from ._chart import SERIES_STYLES
+from ._html import Html, isolated, join, name, tag
+from ._text import number
+
+_LOW = 1e-3
+_WIDE, _NARROW = (760.0, 240.0), (360.0, 220.0)
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 18.0, 24.0, 40.0
+
+
+class _Plot:
+    def __init__(self, width: float, height: float, last: int, high: float) -> None:
+        self.width, self.height, self.last = width, height, max(last, 1)
+        self.decades = range(round(math.log10(_LOW)), math.ceil(math.log10(high)) + 1)
+
+    def x(self, step: int) -> float:
+        return _LEFT + step / self.last * (self.width - _LEFT - _RIGHT)
+
+    def y(self, loss: float) -> float:
+        low, high = self.decades[0], self.decades[-1]
+        part = (math.log10(max(loss, _LOW)) - low) / (high - low)
+        return self.height - _BOTTOM - part * (self.height - _TOP - _BOTTOM)
+
+
+def loss_curve(title: str, lines: Sequence[tuple[str, Sequence[tuple[int, float]]]]) -> Html:
+    """Every term of a loss over steps; nothing if there is no point.
+
+    Args:
+        title: whose they are.
+        lines: term -> (step, nats); what lies below 0.001 is drawn there.
+    """
+    points = [point for _, line in lines for point in line]
+    if not points:
+        return Html()
+    last, high = max(step for step, _ in points), max(max(loss for _, loss in points), 1.0)
+    spoken = f"Losses of {isolated(title)} over {last:,} steps"
+    charts = [
+        tag(
+            "svg",
+            *_drawing(_Plot(width, height, last, high), lines),
+            class_=f"chart {kind}",
+            viewBox=f"0 0 {width:g} {height:g}",
+            role="img",
+            aria_label=spoken,
+        )
+        for kind, (width, height) in (("wide", _WIDE), ("narrow", _NARROW))
+    ]
+    caption = tag("figcaption", tag("b", name(title)), ": the terms of its loss before weights.")
+    return tag("figure", join(_legend([term for term, _ in lines]), *charts), caption)
+
+
+def _drawing(
+    plot: _Plot, lines: Sequence[tuple[str, Sequence[tuple[int, float]]]]
+) -> Iterator[Html]:
+    left, right = plot.x(0), plot.x(plot.last)
+    for decade in plot.decades:
+        y = plot.y(10.0**decade)
+        style = "axis" if decade == plot.decades[0] else "grid"
+        yield tag("line", class_=style, x1=left, x2=right, y1=y, y2=y)
+        yield tag("text", f"{10.0**decade:g}", x=left - 8, y=y + 4, class_="end")
+    yield tag("text", "nats a token (logarithmic)", x=0.0, y=12.0, class_="what")
+    bottom = plot.height - _BOTTOM
+    for part in range(5):
+        step = round(plot.last * part / 4)
+        x, edge = plot.x(step), "end" if part == 4 else "middle"
+        yield tag("line", class_="axis", x1=x, x2=x, y1=bottom, y2=bottom + 5)
+        yield tag("text", f"{step:,}", x=x + (6 if part == 4 else 0), y=bottom + 18, class_=edge)
+    middle = (left + right) / 2
+    yield tag("text", "step", x=middle, y=plot.height - 6, class_="what middle")
+    for place, (term, line) in enumerate(lines):
+        places = " ".join(f"{plot.x(step):.2f},{plot.y(loss):.2f}" for step, loss in line)
+        said = tag("title", f"{isolated(term)}: {number(line[-1][1])} nats at the end")
+        drawn = tag("polyline", said, class_="curve", points=places)
+        yield tag("g", drawn, class_=f"s{place % SERIES_STYLES}")
+
+
+def _legend(terms: Sequence[str]) -> Html:
+    items = []
+    for place, term in enumerate(terms):
+        style = place % SERIES_STYLES
+        swatch = tag(
+            "svg",
+            tag("path", class_="curve", d="M0 8H28"),
+            class_=f"swatch s{style}",
+            viewBox="0 0 28 16",
+            aria_hidden="true",
+        )
+        items.append(tag("li", swatch, tag("span", name(term))))
+    return tag("ul", *items, class_="legend")
