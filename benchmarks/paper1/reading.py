@@ -46,7 +46,7 @@ class Run:
         """
         path = folder / "results.json"
         if not path.is_file():
-            raise MissingStage(f"there is no {path}: run the recipe first, or name its folder")
+            raise MissingStage(f"there is no {path}")
         found = json.loads(path.read_text(encoding="utf-8"))
         return cls(found["recipe"], found["stages"])
 
@@ -62,10 +62,7 @@ class Run:
             MissingStage: the run has none of that name, or has not come so far.
         """
         if name not in self.stages:
-            raise MissingStage(
-                f"the run {self.recipe} has no finished stage {name!r}: "
-                f"run recipes/{self.recipe}.yaml to its end"
-            )
+            raise MissingStage(f"the run {self.recipe} has no finished stage {name!r}")
         return self.stages[name]
 
     def metrics(self, name: str) -> dict[str, Any]:
@@ -78,7 +75,8 @@ class Runs:
     """Both runs, of one base.
 
     Raises:
-        MissingStage: a run has no base, or the two have different ones.
+        MissingStage: a run has no base.
+        ValueError: the two have different ones.
     """
 
     tables: Run
@@ -87,9 +85,9 @@ class Runs:
     def __post_init__(self) -> None:
         bases = [run.metrics("base")["weights"] for run in (self.tables, self.mechanism)]
         if bases[0] != bases[1]:
-            raise MissingStage(
+            raise ValueError(
                 f"{self.tables.recipe} and {self.mechanism.recipe} ran on different bases, so "
-                "neither has the other's stages: run both with one version"
+                "their numbers cannot be compared: run both with one version"
             )
 
 
@@ -117,6 +115,11 @@ class Sizes:
         if self.replacement not in found:
             raise MissingStage(f"{self.stage!r} lacks the replacement {self.replacement!r}")
         return found[self.replacement]
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """The stage that made the model."""
+        return self.run.stage(self.run.stage(self.stage)["inputs"]["model"])
 
     @property
     def nodes(self) -> int:
@@ -156,18 +159,18 @@ class Sizes:
 
     def to_dict(self) -> dict[str, Any]:
         """Its sizes, and how the model came about."""
-        k90, source = self.k90, self.run.stage(self.run.stage(self.stage)["inputs"]["model"])
+        k90 = self.k90
         found: dict[str, Any] = {
             "k90": k90.to_dict(),
             "k90_share": k90.value / self.nodes if math.isfinite(k90.value) else None,
             f"recovery_at_{COMPACT:.0%}": self.at(COMPACT).to_dict(),
             "accuracy": self.full.to_dict(),
         }
-        if source["kind"] != "condition":
+        if self.source["kind"] != "condition":
             return found
-        change = source["metrics"]
+        change = self.source["metrics"]
         return found | {
-            "learning_rate": source["settings"]["learning_rate"],
+            "learning_rate": self.source["settings"]["learning_rate"],
             "scale": change["scale"],
             "held": change["held"],
             "kl": change["on_task"]["kl_to_base"]["value"],
@@ -193,6 +196,19 @@ def sizes(runs: Runs, name: str, replacement: str) -> Sizes:
         return min(rates, key=lambda own: (own.k90.value, -own.full.value))
     run = runs.tables if name == "base" or name.endswith(RATES) else runs.mechanism
     return Sizes(run, f"{name}-sizes", replacement)
+
+
+def twin(runs: Runs, model: str) -> str:
+    """The first run's name of a model of the second; training is the same bit for bit.
+
+    Raises:
+        MissingStage: it was not trained there.
+    """
+    weights = runs.mechanism.metrics(model)["weights"]
+    for name, stage in runs.tables.stages.items():
+        if stage["kind"] == "condition" and stage["metrics"]["weights"] == weights:
+            return name
+    raise MissingStage(f"no model of the run {runs.tables.recipe} has the weights of {model!r}")
 
 
 def _first(points: Sequence[Mapping[str, Any]], key: str, bar: float) -> float:

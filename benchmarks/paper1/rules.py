@@ -73,14 +73,15 @@ def beyond(reason: str) -> Rule:
 def smaller(name: str, *others: str, factor: float = HALF) -> Callable[[str], Rule]:
     """k90 of one model is below a part of the smallest k90 of others."""
     part = "" if factor == 1 else f"{factor:g} times "
-    text = f"k90 of {name} below {part}the smallest k90 of {', '.join(others)}"
+    least = "the smallest k90" if len(others) > 1 else "k90"
+    text = f"k90 of {name} below {part}{least} of {', '.join(others)}"
 
     def under(replacement: str) -> Rule:
         def judge(runs: Runs) -> Judged:
             own = sizes(runs, name, replacement)
             rivals = {other: sizes(runs, other, replacement) for other in others}
-            least = min((rival.k90 for rival in rivals.values()), key=lambda k90: k90.value)
-            return told({name: own} | rivals), below(own.k90, least.times(factor))
+            rival = min((own.k90 for own in rivals.values()), key=lambda k90: k90.value)
+            return told({name: own} | rivals), below(own.k90, rival.times(factor))
 
         return Rule(f"{text}, under {replacement}", judge)
 
@@ -95,6 +96,23 @@ def recovers(name: str, bar: float, share: float = COMPACT) -> Callable[[str], R
 def fails(name: str, bar: float, share: float = COMPACT) -> Callable[[str], Rule]:
     """A model's top channels, so many, recover less than the bar."""
     return _recovery(name, bar, share, above=False)
+
+
+def control(name: str, treated: str, bar: float = HALF) -> Callable[[str], Rule]:
+    """A control's top channels fail where those of what it controls for do not."""
+
+    def under(replacement: str) -> Rule:
+        works, failed = (rule(replacement) for rule in (recovers(treated, bar), fails(name, bar)))
+
+        def judge(runs: Runs) -> Judged:
+            (_, there), (here, holds) = works.judge(runs), failed.judge(runs)
+            models = {own: sizes(runs, own, replacement) for own in (name, treated)}
+            # where the treatment does nothing, a control that does nothing shows nothing
+            return here | told(models), None if holds and not there else holds
+
+        return Rule(f"{failed.text}; undecided if {treated} does not recover {bar:.0%}", judge)
+
+    return under
 
 
 def broad(name: str, share: float, target: float = 0.9) -> Callable[[str], Rule]:

@@ -28,6 +28,10 @@ class ReshapeError(TapeoutError):
     """A model cannot be changed as asked, or a change does not fit the model."""
 
 
+class CorpusError(TapeoutError):
+    """Training text cannot be found, tokenised, or read back."""
+
+
 class RecipeError(TapeoutError):
     """A recipe has an unknown key, a missing stage, or a value of the wrong kind."""
 

@@ -62,6 +62,12 @@ def head_dim_of(config: Any) -> int:
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
+def behind(layer: nn.Module, path: str | None) -> nn.Module | None:
+    """The module between a projection and its site; None if there is none, or it does nothing."""
+    module = None if path is None else layer.get_submodule(path)
+    return None if isinstance(module, nn.Identity) else module
+
+
 def layers_of(hf: nn.Module, family: Family) -> list[nn.Module]:
     return list(hf.get_submodule(family.layers).children())
 
@@ -113,10 +119,17 @@ def _layer_taps(family: Family, layer: nn.Module, head_dim: int) -> dict[Site, T
     return taps
 
 
+def _reader(family: Family, site: Site) -> str:
+    """A projection that reads what a block is fed."""
+    if site == "mlp.act_in":
+        return family.gate_up[0]
+    return family.qkv.path if isinstance(family.qkv, Fused) else family.qkv[0]
+
+
 def _qkv_taps(family: Family, layer: nn.Module, head_dim: int, z_width: int) -> dict[Site, Tap]:
     sites: tuple[Site, Site, Site] = ("attn.q", "attn.k", "attn.v")
-    if not isinstance(family.qkv, Fused):
-        paths = zip(sites, family.qkv, strict=True)
+    if family.behind_qkv or not isinstance(family.qkv, Fused):
+        paths = zip(sites, family.behind_qkv or family.qkv, strict=True)
         return {site: Tap(layer.get_submodule(path), "out") for site, path in paths}
     module = layer.get_submodule(family.qkv.path)
     if family.qkv.order == "heads":
@@ -138,7 +151,11 @@ def _width(family: Family, layer: nn.Module, site: Site, head_dim: int, d_model:
         return in_features(layer.get_submodule(family.down))
     if site == "attn.z":
         return in_features(layer.get_submodule(family.out))
+    if site in ("attn.act_in", "mlp.act_in"):  # more than the stream where positions are beside it
+        return in_features(layer.get_submodule(_reader(family, site)))
     if site in ("attn.q", "attn.k", "attn.v"):
+        if family.behind_qkv:
+            return in_features(layer.get_submodule(family.out))
         tap = _qkv_taps(family, layer, head_dim, in_features(layer.get_submodule(family.out)))[site]
         if tap.channels is None:
             return out_features(tap.module)

@@ -66,6 +66,9 @@ def read_qkv(layer: nn.Module, family: Family, taps: list[Tap]) -> list[Linear]:
     if not isinstance(family.qkv, Fused):
         return [read_linear(layer.get_submodule(path)) for path in family.qkv]
     whole = read_linear(layer.get_submodule(family.qkv.path))
+    if family.behind_qkv:  # the taps are not on this projection
+        rows = torch.arange(len(whole.weight), device=whole.weight.device).chunk(3)
+        return [whole.take(own) for own in rows]
     parts = []
     for tap in taps:
         rows = torch.arange(len(whole.weight))[tap.channels]

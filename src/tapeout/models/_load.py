@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..errors import ModelError, nearest
+from . import _released as released
 from ._aliases import ALIASES, fetch
 from ._anatomy import family_of
 from ._gguf import read_gguf
@@ -17,7 +18,7 @@ from ._model import Model
 from ._probe import probe
 from ._quiet import quiet
 from .families import FAMILIES
-from .modeling_tapeout import sliced_class
+from .modeling_tapeout import OWN, sliced_class
 
 
 def load(
@@ -32,7 +33,8 @@ def load(
     """A handle on a causal language model.
 
     Args:
-        source: an alias (`smollm2`), a folder, a `.gguf` file, a hub id, or a model in memory.
+        source: an alias (`smollm2`), a folder (also one of OpenAI's released weight-sparse models:
+            `beeg_config.json`, `final_model.pt`), a `.gguf` file, a hub id, or a model in memory.
         tokenizer: for a model in memory; otherwise the one that lies beside the weights.
         dtype: of the weights; `auto` keeps what the file has (float32 for a GGUF file).
         device: where the model goes; None is the GPU if there is one. A model in memory stays.
@@ -87,7 +89,11 @@ def _read(source: str, dtype: str | torch.dtype, trust_remote_code: bool) -> tup
 def _read_folder(
     folder: Path, dtype: str | torch.dtype, trust_remote_code: bool
 ) -> tuple[Any, Any]:
+    if (folder / released.CONFIG).is_file():
+        return released.read(folder, dtype), _tokenizer(str(folder), False)
     config = _check_folder(folder)
+    if config.get("model_type") in OWN:  # known to transformers once its module is there
+        sliced_class(config["model_type"])
     if "tapeout" in config:
         family = config.get("model_type")
         if family not in FAMILIES:

@@ -13,7 +13,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from . import modeling_tapeout
 from ._anatomy import Anatomy, dissect
 from ._prefix import Prefix
 from ._quiet import quiet
@@ -35,6 +34,12 @@ def _dense_head(hf: Any) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def _saved_buffers(hf: nn.Module) -> dict[str, Tensor]:
+    """What a checkpoint holds beside parameters, such as a table that was counted."""
+    saved = hf.state_dict()
+    return {name: buffer for name, buffer in hf.named_buffers() if name in saved}
 
 
 @dataclass(frozen=True)
@@ -149,10 +154,11 @@ class Model:
     @property
     def fingerprint(self) -> Fingerprint:
         """The model's name and the SHA-256 of its weights; hashed anew when they have changed."""
-        state = tuple((p.data_ptr(), p._version) for p in self.hf.parameters())
+        tensors = {**dict(self.hf.named_parameters()), **_saved_buffers(self.hf)}
+        state = tuple((p.data_ptr(), p._version) for p in tensors.values())
         if self._hashed is None or self._hashed[0] != state:
             digest = hashlib.sha256()
-            for name, p in sorted(self.hf.named_parameters()):
+            for name, p in sorted(tensors.items()):
                 digest.update(f"{name} {p.dtype} {tuple(p.shape)}".encode())
                 digest.update(
                     p.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
@@ -163,8 +169,8 @@ class Model:
     def save_pretrained(self, folder: str | Path) -> None:
         """Write weights, config and tokenizer; `tapeout.load(folder)` opens it again.
 
-        A model that extraction has cut also carries the file that lets transformers open it where
-        Tapeout is not installed.
+        A model that extraction has cut, or that is of Tapeout's own architecture, also carries the
+        files that let transformers open it where Tapeout is not installed.
 
         Raises:
             ModelError: the folder cannot be written.
@@ -176,7 +182,7 @@ class Model:
                 self.hf.save_pretrained(folder)
             if self._tokenizer is not None:
                 self._tokenizer.save_pretrained(folder)
-            if isinstance(self.hf, modeling_tapeout.Sliced):
-                shutil.copy(modeling_tapeout.__file__, folder / "modeling_tapeout.py")
+            for name in getattr(self.hf, "FILES", ()):
+                shutil.copy(Path(__file__).with_name(name), folder)
         except OSError as error:
             raise ModelError(f"cannot write the model to {folder}: {error}") from error

@@ -30,7 +30,10 @@ def probe(model: Model) -> None:
     layers = layers_of(model.hf, model.anatomy.family)
     taps: dict[Any, Tap] = dict(model.anatomy.taps)
     for side in ("in", "out"):
-        taps |= {(i, side): Tap(layer, side) for i, layer in enumerate(layers)}
+        for i, layer in enumerate(layers):
+            taps[i, side] = Tap(layer, side)
+            for path in model.anatomy.family.stream:
+                taps[i, path, side] = Tap(layer.get_submodule(path), side)
     vocab = model.hf.get_input_embeddings().weight.shape[0]
     ids = torch.arange(1, TOKENS + 1, device=model.device)[None] % vocab
     watches: list[tuple[Tap, Watch]] = [
@@ -72,12 +75,17 @@ def _check_widths(model: Model, seen: dict[Any, Tensor]) -> None:
 
 
 def _check_stream(model: Model, layer: int, block: nn.Module, seen: dict[Any, Tensor]) -> None:
-    """A layer's output less its input is the sum of its writes (not at a pinned first position)."""
+    """A layer's output less its input is the sum of its writes (not at a pinned first position).
+
+    What the stream's own activations change is no write, and left out.
+    """
     before, after = seen[layer, "in"], seen[layer, "out"]
     total = torch.zeros_like(before, dtype=torch.float32)
     for site in ("attn.resid_delta", "mlp.resid_delta"):
         if (layer, site) in seen:
             total = total + seen[layer, site].float()
+    for path in model.anatomy.family.stream:
+        total = total + seen[layer, path, "out"].float() - seen[layer, path, "in"].float()
     for module in block.modules():
         if isinstance(module, Constant):
             total = total + module.value.detach().float()

@@ -10,6 +10,7 @@ another size or a bias, and which blocks have become a constant.
 """
 
 import functools
+import importlib
 from typing import Any
 
 import torch
@@ -29,6 +30,8 @@ ARCHITECTURES = {
     "olmo2": "Olmo2ForCausalLM",
     "phi3": "Phi3ForCausalLM",
 }
+OWN = {"weight_sparse": "modeling_weight_sparse.SlicedWeightSparseForCausalLM"}
+"""Where classes are, beside this file, whose stock class is Tapeout's own."""
 
 
 class Constant(nn.Module):
@@ -44,7 +47,8 @@ class Constant(nn.Module):
 
 
 class NormThenSelect(nn.Module):
-    """A norm over all channels, of which only some go on: OLMo-2's query and key norms."""
+    """A module that needs all channels, of which only some go on: OLMo-2's query and key norms,
+    and AbsTopK."""
 
     def __init__(self, norm: nn.Module, channels: int) -> None:
         super().__init__()
@@ -58,11 +62,11 @@ class NormThenSelect(nn.Module):
 class Overwrite(nn.Module):
     """A module of whose output some channels are fixed: ``keep * output + value``."""
 
-    def __init__(self, inner: nn.Module, d_model: int) -> None:
+    def __init__(self, inner: nn.Module, width: int) -> None:
         super().__init__()
         self.inner = inner
-        self.register_buffer("keep", torch.ones(d_model))
-        self.register_buffer("value", torch.zeros(d_model))
+        self.register_buffer("keep", torch.ones(width))
+        self.register_buffer("value", torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.inner(x) * self.keep + self.value
@@ -97,6 +101,8 @@ def seen_tokens(past_key_values: Any) -> int:
 class Sliced:
     """Mixed into a stock causal LM: builds each layer as ``config.tapeout`` says."""
 
+    FILES = ("modeling_tapeout.py",)
+
     def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
         config.allow_global_per_layer_attribute_access = True
         super().__init__(config, *args, **kwargs)  # pyright: ignore[reportCallIssue]
@@ -106,8 +112,12 @@ class Sliced:
             self._swap(path, _linear(kind, d_in, d_out, bias))
         for path, channels in plan["select"].items():
             self._swap(path, NormThenSelect(self._at(path), channels))
+        widths = plan.get("overwrite_width", {})
         for path in plan["overwrite"]:
-            self._swap(path, Overwrite(self._at(path), config.hidden_size))
+            width = widths.get(path, config.hidden_size)
+            self._swap(path, Overwrite(self._at(path), width))
+        for path, size in plan.get("parameters", {}).items():
+            self._swap(path, nn.Parameter(torch.zeros(size)))
         for path, as_tuple in plan["constant"].items():
             self._swap(path, Constant(config.hidden_size, as_tuple))
         for path in plan["identity"]:
@@ -126,7 +136,7 @@ class Sliced:
     def _at(self, path: str) -> Any:
         return self.get_submodule(path)  # pyright: ignore[reportAttributeAccessIssue]
 
-    def _swap(self, path: str, new: nn.Module) -> None:
+    def _swap(self, path: str, new: nn.Module | nn.Parameter) -> None:
         parent, _, name = path.rpartition(".")
         setattr(self._at(parent), name, new)
 
@@ -197,6 +207,9 @@ def _linear(kind: type[nn.Module], d_in: int, d_out: int, bias: bool) -> nn.Modu
 @functools.cache
 def sliced_class(model_type: str) -> type[Any]:
     """The class for an architecture: a subclass of its stock causal LM."""
+    if model_type in OWN:
+        file, _, name = OWN[model_type].partition(".")
+        return getattr(importlib.import_module(f".{file}", __package__), name)
     base = getattr(transformers, ARCHITECTURES[model_type])
     name = "Sliced" + base.__name__
     return type(name, (Sliced, base), {"__module__": __name__, "__doc__": Sliced.__doc__})

@@ -13,6 +13,7 @@ from ._metrics import LOG_LIKELIHOOD
 from ._operands import Item
 from ._operation import Form, Operation
 from ._sides import Sizes
+from ._start import document_start
 from ._task import Counts, Task
 
 
@@ -70,7 +71,8 @@ class DigitTask:
             shots=shots,
             held_out=held_out,
         )
-        start = _start(tokenizer, shots) if start is None else start
+        if start is None:
+            start = "" if shots else document_start(tokenizer)
         bare = Form(
             operation=own,
             template=own.template if template is None else template,
@@ -101,17 +103,6 @@ class DigitTask:
             start=start,
             **asdict(sizes),
         )
-
-
-def _start(tokenizer: Any, shots: int) -> str:
-    """What prompts begin with where nothing is asked for."""
-    if shots:
-        return ""
-    bos = getattr(tokenizer, "bos_token", None)
-    if bos is None:
-        return "\n"
-    adds_it = list(tokenizer("0").input_ids)[:1] == [tokenizer.bos_token_id]
-    return "" if adds_it else bos
 
 
 def _signatures(tokenizer: Any, form: Form, items: Sequence[Item]) -> dict[Item, Signature]:

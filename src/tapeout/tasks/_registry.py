@@ -13,6 +13,7 @@ from .greater_than import greater_than
 from .ioi import ioi
 from .jsonl import jsonl
 from .pronouns import pronouns
+from .python import PYTHON_TASKS
 from .text import text
 
 Builder = Callable[..., Task]
@@ -36,6 +37,7 @@ TASKS: dict[str, Listed] = {
     "copy": Listed(copy, "a text of digits once more"),
     "reversal": Listed(reversal, "a text of digits from its end to its start"),
     "text": Listed(text, "plain text, every next token: what an edit should leave alone"),
+    **{name: Listed(task, task.about) for name, task in PYTHON_TASKS.items()},
 }
 
 

@@ -11,6 +11,7 @@ from .olmo2 import OLMO2
 from .phi3 import PHI3
 from .qwen2 import QWEN2
 from .qwen3 import QWEN3
+from .weight_sparse import WEIGHT_SPARSE
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -25,5 +26,6 @@ FAMILIES: dict[str, Family] = {
         GEMMA3,
         OLMO2,
         PHI3,
+        WEIGHT_SPARSE,
     )
 }
