@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .measured import Holds, below, verdict
-from .reading import COMPACT, MissingStage, Runs, Sizes, sizes
+from .reading import COMPACT, Runs, Sizes, sizes
 
 Judged = tuple[dict[str, Any], Holds]
 """What was measured, and whether the rule holds."""
@@ -35,29 +35,21 @@ class Claim:
         experiment: where in the paper.
         claim: in our words, with its numbers.
         rule: decides whether it holds here.
-        optional: the recipes need not have its stages; without them nothing is decided.
     """
 
     experiment: str
     claim: str
     rule: Rule
-    optional: bool = False
 
     def row(self, runs: Runs) -> dict[str, Any]:
         """The claim beside what was measured.
 
         Raises:
-            MissingStage: a run lacks one of its stages, and it is not optional.
+            MissingStage: a run lacks one of its stages.
         """
-        text = self.rule.text
-        try:
-            here, holds = self.rule.judge(runs)
-        except MissingStage as error:
-            if not self.optional:
-                raise
-            here, holds, text = {}, None, f"{text} ({error})"
+        here, holds = self.rule.judge(runs)
         row = {"experiment": self.experiment, "claim": self.claim, "here": here}
-        return row | {"rule": text, "verdict": verdict(holds)}
+        return row | {"rule": self.rule.text, "verdict": verdict(holds)}
 
 
 def both(experiment: str, claim: str, rule: Callable[[str], Rule]) -> tuple[Claim, ...]:

@@ -249,7 +249,6 @@ EXPERIMENTS: tuple[Claim, ...] = (
         "5",
         "Mean replacement leaks the task: 82.7% from 10,000 channels, 23.1% under zero.",
         means_leak(),
-        optional=True,
     ),
     Claim(
         "5",
