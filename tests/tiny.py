@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from tapeout.circuits import Circuit, Universe
 from tapeout.interventions import Mean, Positions, Zero
 from tapeout.models import FAMILIES, Model, Tokens
+from tapeout.models.configuration_weight_sparse import NODE_SITES, STREAM_SITES
+from tapeout.models.modeling_weight_sparse import WeightSparseConfig
 
 VOCAB = 61
 ALL_FAMILIES = sorted(FAMILIES)
@@ -58,6 +60,8 @@ def config_of(family: str, s: Sizes) -> Any:
         "eos_token_id": 2,
         "pad_token_id": 0,
     }
+    if family == "weight_sparse":
+        return weight_sparse(s, **common)
     if family == "gpt2":
         sizes = {"n_embd": s.heads * s.head_dim, "n_head": s.heads, "n_inner": s.d_mlp}
         return transformers.GPT2Config(**common, **sizes, n_layer=s.layers, n_positions=64)
@@ -95,6 +99,32 @@ def config_of(family: str, s: Sizes) -> Any:
         case "phi3":
             return transformers.Phi3Config(**square)
     raise AssertionError(family)
+
+
+def weight_sparse(s: Sizes, **changes: Any) -> WeightSparseConfig:
+    """Another place for AbsTopK, other positions and another bigram table for every seed."""
+    places = ({}, NODE_SITES, STREAM_SITES, NODE_SITES[::2], NODE_SITES[::3], NODE_SITES)
+    positions = ("none", "added", "concatenated", "sinusoidal")[s.seed % 4]
+    settings = {
+        "hidden_size": s.heads * 3,
+        "num_hidden_layers": s.layers,
+        "num_attention_heads": s.heads,
+        "head_dim": s.head_dim,
+        "intermediate_size": s.d_mlp,
+        "max_position_embeddings": 64,
+        "kept_share": dict.fromkeys(places[(s.seed + 1) % 6], 0.6),
+        "activation": ("gelu", "relu")[s.seed % 2],
+        "norm": ("rms", "layer")[s.seed % 3 == 2],
+        "norm_eps": 0.1,
+        "bias": s.bias,
+        "stream_activation": ("identity", "relu")[s.seed % 5 == 4],
+        "sinks": s.seed % 3 != 1,
+        "bigrams": ("learned", "counted", "none")[s.seed % 3],
+        "logits_bias": s.seed % 2 == 1,
+        "positions": positions,
+        "position_channels": 3 if positions in ("concatenated", "sinusoidal") else 0,
+    }
+    return WeightSparseConfig(**(settings | changes))
 
 
 def tiny_hf(family: str, sizes: Sizes | None = None) -> Any:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM
+from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
 
 from tapeout import load
 from tapeout.errors import InterventionError
@@ -117,11 +117,16 @@ def test_stock_transformers_refuses_a_per_layer_model(family, tmp_path):
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)
-def test_opens_by_remote_code_without_tapeout(family, tmp_path):
+def test_opens_by_remote_code_without_tapeout(family, tmp_path, monkeypatch):
     model = tiny(family)
     circuit = random_circuit(model, "mlp.post_act, attn.z:head")
     small = extract(model, circuit, Zero(positions="all"))
     small.save_pretrained(tmp_path)
+    for mapping, key in (
+        (CONFIG_MAPPING, family),
+        (MODEL_FOR_CAUSAL_LM_MAPPING, type(model.hf.config)),
+    ):  # what Tapeout's own architecture is registered in
+        monkeypatch.delitem(mapping._extra_content, key, raising=False)
     opened = AutoModelForCausalLM.from_pretrained(tmp_path, trust_remote_code=True)
     assert "transformers_modules" in type(opened).__module__
     tokens = random_tokens(2, 6)

@@ -56,15 +56,15 @@ class EdgeUniverse:
 
     @staticmethod
     def exists(shape: ModelShape) -> bool:
-        """Whether a family's heads write one by one: no norm follows their sum."""
+        """Whether a family's heads write one by one: no norm or AbsTopK follows their sum."""
         family = FAMILIES[shape.family]
         return not (family.attn.write or family.mlp.write)
 
     def __post_init__(self) -> None:
         if not self.exists(self.shape):
             raise CircuitError(
-                f"{self.shape.family} normalises what an attention block writes, so its heads do "
-                "not write one by one and have no edges of their own: use nodes"
+                f"in {self.shape.family} a norm or AbsTopK follows what an attention block writes, "
+                "so its heads do not write one by one and have no edges of their own: use nodes"
             )
 
     @cached_property

@@ -32,14 +32,20 @@ def cut_parameters(shape: ModelShape, layer: int, left: LayerUnits) -> int:
     """A layer's weights that an extraction keeps: matrices alone, no biases, norms or padding.
 
     Heads stay or go as a whole, a key/value head as long as a query head reads it, and a block
-    writes to the whole stream.
+    writes to the whole stream. Where channels compete (AbsTopK), what comes before stays whole.
     """
-    d_model, kv = shape.width(0, "embed"), shape.heads(layer, "attn.k")
+    family, d_model = FAMILIES[shape.family], shape.width(0, "embed")
     total = 0
     if left.attention:
-        groups = int(left.heads.view(kv, -1).any(dim=1).sum())
-        total += 2 * (int(left.heads.sum()) + groups) * shape.head_dim * d_model
-    return total + (_readers(shape) + 1) * int(left.hidden.sum()) * d_model
+        heads, kv = int(left.heads.sum()), shape.heads(layer, "attn.k")
+        rows = heads + 2 * int(left.heads.view(kv, -1).any(dim=1).sum())
+        if family.behind_qkv:
+            rows = 3 * len(left.heads)
+        total += shape.head_dim * (rows * shape.width(layer, "attn.act_in") + heads * d_model)
+    if hidden := int(left.hidden.sum()):
+        rows = len(left.hidden) if family.behind_gate_up else hidden
+        total += _readers(shape) * rows * shape.width(layer, "mlp.act_in") + hidden * d_model
+    return total
 
 
 def _readers(shape: ModelShape) -> int:

@@ -62,6 +62,11 @@ def build(
     return small.eval().requires_grad_(False)
 
 
+def _where(kind: type) -> str:
+    """A class of Tapeout's, as a config names it: by the file that lies in the folder."""
+    return f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+
+
 def materialise(small: Any, original: Any) -> None:
     """Give buffers that no checkpoint holds (rotary frequencies) the original's values."""
     for name, buffer in list(small.named_buffers()):
@@ -87,6 +92,8 @@ class _Plan:
             "linear": {},
             "select": {},
             "overwrite": [],
+            "overwrite_width": {},
+            "parameters": {},
             "constant": {},
             "identity": [],
             "attributes": {},
@@ -113,8 +120,7 @@ class _Plan:
         family = self.family
         gone: list[str] = []
         for block, left in ((family.attn, cut.attention), (family.mlp, cut.mlp)):
-            if isinstance(left, Tensor):
-                gone += [path for path in (block.path, block.norm, block.write) if path]
+            gone += block.modules if isinstance(left, Tensor) else ()
         projections = {family.out, family.down, *family.gate_up}
         projections |= {family.qkv.path} if isinstance(family.qkv, Fused) else {*family.qkv}
         for name, tensor in self.layers[index].state_dict().items():
@@ -125,15 +131,43 @@ class _Plan:
 
     def _attention(self, index: int, cut: AttentionCut) -> None:
         family, heads = self.family, cheapest(cut.kept, cut.group)
+        head_dim = self.model.shape.head_dim
         self.heads[index] = heads
-        for path, linear in self._qkv(cut.qkv, heads):
-            self._linear(index, path, linear)
-        columns = heads.channels("query", self.model.shape.head_dim).to(self.model.device)
+        columns = heads.channels("query", head_dim).to(self.model.device)
+        if cut.behind is None:
+            for path, linear in self._qkv(cut.qkv, heads):
+                self._linear(index, path, linear)
+        else:
+            self._compete(index, cut.qkv, cut.behind, columns)
         self._linear(index, family.out, cut.out.take(None, columns))
+        for name in family.per_head:
+            self._per_head(index, name, list(heads.query))
         self._overwrite(index, family.attn.write, cut.overwritten)
         if family.whole_qk_norm:
             self._select(index, heads)
         self._head_counts(index, heads)
+
+    def _compete(
+        self, index: int, qkv: list[Linear], fixed: list[Overwritten | None], channels: Tensor
+    ) -> None:
+        """Queries, keys and values of all heads up to AbsTopK, of some behind it."""
+        family = self.family
+        for path, linear in named_qkv(qkv, family, self.model.shape.head_dim):
+            self._linear(index, path, linear)
+        for path, drop in zip(family.behind_qkv or (), fixed, strict=True):
+            self._select_behind(index, path, channels)
+            self._overwrite(index, path, drop.take(channels) if drop else None, len(channels))
+
+    def _select_behind(self, index: int, relative: str, channels: Tensor) -> None:
+        path = self._path(index, relative)
+        self.config_plan["select"][path] = len(channels)
+        self.state[f"{path}.channels"] = channels.clamp(min=0)  # what is empty is not read
+
+    def _per_head(self, index: int, relative: str, heads: list[int]) -> None:
+        path = self._path(index, relative)
+        if path in self.state:
+            self.config_plan["parameters"][path] = [len(heads)]
+            self.state[path] = self.state[path][heads]
 
     def _qkv(self, parts: list[Linear], heads: HeadLayout) -> list[tuple[str, Linear]]:
         """Query, key and value of these heads, with the paths of the modules they go into."""
@@ -171,6 +205,8 @@ class _Plan:
     def _mlp(self, index: int, cut: MlpCut) -> None:
         for path, linear in named_gate_up(cut.gate_up, self.family):
             self._linear(index, path, linear)
+        if cut.behind is not None:
+            self._select_behind(index, str(self.family.behind_gate_up), cut.behind)
         self._linear(index, self.family.down, cut.down)
         self._overwrite(index, self.family.mlp.write, cut.overwritten)
         self.per_layer[index][self.family.width_key] = cut.down.weight.shape[1]
@@ -182,22 +218,26 @@ class _Plan:
         self.config_plan["linear"][path] = [d_in, d_out, linear.bias is not None]
         self.state |= named_tensors(path, linear, isinstance(module, Conv1D))
 
-    def _overwrite(self, index: int, relative: str | None, what: Overwritten | None) -> None:
+    def _overwrite(
+        self, index: int, relative: str | None, what: Overwritten | None, width: int | None = None
+    ) -> None:
         if what is None or relative is None:
             return
         path = self._path(index, relative)
         self.config_plan["overwrite"].append(path)
+        if width is not None:
+            self.config_plan["overwrite_width"][path] = width
+        for name in [name for name in self.state if name.startswith(path + ".")]:
+            self.state[f"{path}.inner{name[len(path) :]}"] = self.state.pop(name)
         self.state |= {f"{path}.keep": what.keep, f"{path}.value": what.value}
-        for name in self.layers[index].get_submodule(relative).state_dict():
-            self.state[f"{path}.inner.{name}"] = self.state.pop(f"{path}.{name}")
 
     def _constant(self, index: int, value: Tensor, *, attention: bool) -> None:
         block = self.family.attn if attention else self.family.mlp
         path = self._path(index, block.path)
         self.config_plan["constant"][path] = attention
-        self.config_plan["identity"] += [
-            self._path(index, other) for other in (block.norm, block.write) if other
-        ]
+        there = {name for name, _ in self.layers[index].named_modules()}
+        others = [name for name in block.modules if name != block.path and name in there]
+        self.config_plan["identity"] += [self._path(index, name) for name in others]
         self.state[f"{path}.value"] = value
         skipped = "attention" if attention else "mlp"
         self.per_layer[index].setdefault("skip", []).append(skipped)
@@ -224,12 +264,21 @@ class _Plan:
         tables = dict(pins.streams)
         for index, parts in pins.qkv.items():
             as_linear = [Linear(part.T, None) for part in parts]
-            for path, linear in self._qkv(as_linear, self.heads[index]):
+            for path, linear in self._pinned(index, as_linear):
                 tables[self._path(index, path)] = linear.weight.T.contiguous()
         self.config_plan["first_tokens"] = pins.tokens
         for place, (path, table) in enumerate(tables.items()):
             self.config_plan["pinned"].append([path, table.shape[1]])
             self.state[f"first.{place}"] = table
+
+    def _pinned(self, index: int, qkv: list[Linear]) -> list[tuple[str, Linear]]:
+        """First queries, keys and values, and the modules that they come out of."""
+        family, heads = self.family, self.heads[index]
+        if family.behind_qkv is None:
+            return self._qkv(qkv, heads)
+        columns = heads.channels("query", self.model.shape.head_dim).to(self.model.device)
+        chosen = [linear.take(columns) for linear in qkv]
+        return list(zip(family.behind_qkv, chosen, strict=True))
 
     def config(self, untied: bool) -> Any:
         config = copy.deepcopy(self.model.hf.config)
@@ -244,9 +293,11 @@ class _Plan:
         config.allow_global_per_layer_attribute_access = True
         config.per_layer_config = self.per_layer
         config.tapeout = self.config_plan
-        name = sliced_class(family.name).__name__
-        config.architectures = [name]
-        config.auto_map = {"AutoModelForCausalLM": f"modeling_tapeout.{name}"}
+        kind = sliced_class(family.name)
+        config.architectures = [kind.__name__]
+        config.auto_map = {"AutoModelForCausalLM": _where(kind)}
+        if not type(config).__module__.startswith("transformers."):
+            config.auto_map["AutoConfig"] = _where(type(config))
         if untied:
             config.tie_word_embeddings = False
         return config

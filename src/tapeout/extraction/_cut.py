@@ -4,20 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ..interventions import Mean, Where, Zero
-from ..models import Linear, Model, Site, read_gate_up, read_linear, read_qkv
+from ..models import Linear, Model, Site, behind, read_gate_up, read_linear, read_qkv
 from ._heads import HeadLayout
 
 
 @dataclass
 class Overwritten:
-    """Channels of a write that are fixed after the norm that follows the projection."""
+    """Channels of a site that are fixed behind what follows the projection: a norm, or AbsTopK."""
 
-    keep: Float[Tensor, " d_model"]
-    value: Float[Tensor, " d_model"]
+    keep: Float[Tensor, " width"]
+    value: Float[Tensor, " width"]
+
+    def take(self, channels: Int[Tensor, " chosen"]) -> "Overwritten":
+        """The same for these channels only."""
+        return Overwritten(self.keep[channels], self.value[channels])
 
 
 @dataclass
@@ -27,6 +31,8 @@ class AttentionCut:
     Attributes:
         kept: the query heads that anything reads.
         group: query heads per key/value head.
+        behind: drops of queries, keys and values, where all their channels compete (AbsTopK), so
+            that nothing is cut before it; None where the projections themselves are edited.
         reads_changed: keys or values are computed differently than in the original.
     """
 
@@ -34,6 +40,7 @@ class AttentionCut:
     out: Linear
     kept: list[int]
     group: int
+    behind: list[Overwritten | None] | None
     overwritten: Overwritten | None
     reads_changed: bool
 
@@ -44,8 +51,16 @@ class AttentionCut:
 
 @dataclass
 class MlpCut:
+    """An MLP block after all edits.
+
+    Attributes:
+        behind: the channels that `down` reads, where all compete, so that `gate_up` has them all;
+            None where it has only these.
+    """
+
     gate_up: list[Linear]
     down: Linear
+    behind: Int[Tensor, " kept"] | None
     overwritten: Overwritten | None
 
     @property
@@ -102,10 +117,14 @@ def _cut_attention(model: Model, layer: int, block: nn.Module, fill: Fill) -> At
     sites: tuple[Site, ...] = ("attn.q", "attn.k", "attn.v")
     qkv = read_qkv(block, family, [model.tap(layer, site) for site in sites])
     out = read_linear(block.get_submodule(family.out))
+    compete = any(behind(block, path) for path in family.behind_qkv or ())
+    fixed: list[Overwritten | None] = []
     for site, linear in zip(sites, qkv, strict=True):
         if drop := fill.of(layer, "attn.act_in"):
             linear.fix_inputs(*drop)
-        if drop := fill.of(layer, site):
+        drop = fill.of(layer, site)
+        fixed.append(_overwritten(linear, drop) if drop and compete else None)
+        if drop and not compete:
             linear.fix_outputs(*drop)
     heads = range(model.shape.heads(layer, "attn.z"))
     kept = list(heads)
@@ -113,7 +132,7 @@ def _cut_attention(model: Model, layer: int, block: nn.Module, fill: Fill) -> At
         out.fix_inputs(*drop)
         whole = drop[0].view(len(heads), head_dim).all(dim=1)
         kept = [head for head in heads if not bool(whole[head])]
-    norm = block.get_submodule(family.attn.write) if family.attn.write else None
+    norm = behind(block, family.attn.write)
     overwritten = _write(out, norm, fill.of(layer, "attn.resid_delta"))
     if not kept or (overwritten is not None and not bool(overwritten.keep.any())):
         return _constant(out, norm, overwritten)
@@ -122,6 +141,7 @@ def _cut_attention(model: Model, layer: int, block: nn.Module, fill: Fill) -> At
         out=out,
         kept=kept,
         group=len(heads) // model.shape.heads(layer, "attn.k"),
+        behind=fixed if compete else None,
         overwritten=overwritten if norm is not None else None,
         reads_changed=any(fill.of(layer, s) for s in ("attn.act_in", "attn.k", "attn.v")),
     )
@@ -151,15 +171,17 @@ def _cut_mlp(
     if drop := fill.of(layer, "mlp.post_act"):
         down.fix_inputs(*drop)
         kept = (~drop[0]).nonzero()[:, 0]
-    norm = block.get_submodule(family.mlp.write) if family.mlp.write else None
+    norm = behind(block, family.mlp.write)
     overwritten = _write(down, norm, fill.of(layer, "mlp.resid_delta"))
     nothing = overwritten is not None and not bool(overwritten.keep.any())
     if nothing or (kept is not None and not len(kept)):
         return _constant(down, norm, overwritten)
     if kept is not None:
         kept = _round_up(kept, multiple, most=down.weight.shape[1])
-        gate_up, down = [linear.take(kept) for linear in gate_up], down.take(None, kept)
-    return MlpCut(gate_up, down, overwritten if norm is not None else None)
+        down = down.take(None, kept)
+        if not behind(block, family.behind_gate_up):
+            gate_up, kept = [linear.take(kept) for linear in gate_up], None
+    return MlpCut(gate_up, down, kept, overwritten if norm is not None else None)
 
 
 def _round_up(kept: Tensor, multiple: int, most: int) -> Tensor:
@@ -183,6 +205,11 @@ def _write(
     fixed, value = drop
     if norm is None:
         linear.fix_outputs(fixed, value)
+    return _overwritten(linear, drop)
+
+
+def _overwritten(linear: Linear, drop: tuple[Tensor, Tensor]) -> Overwritten:
+    fixed, value = drop
     return Overwritten((~fixed).to(linear.weight), (value * fixed).to(linear.weight))
 
 

@@ -29,8 +29,10 @@ def extract(
     """A model of its own that computes exactly what the circuit computes in the original.
 
     Under zero and mean replacement a dropped channel or head takes its rows and columns with it;
-    its mean goes into a bias. Uneven heads per key/value group are exact. The original is not
-    changed and shares no memory with the result.
+    its mean goes into a bias. Uneven heads per key/value group are exact. Where the channels of a
+    site compete (AbsTopK), all are still computed, since a dropped one may push out a kept one;
+    only the kept ones go on from there. The original is not changed and shares no memory with the
+    result.
 
     Args:
         model: the original.
@@ -168,7 +170,8 @@ def outside_layers(
         fixed, value = drop
         table = model.hf.get_submodule(family.embed_tables[0])
         value = value / float(getattr(table, "embed_scale", 1.0))
-        *rest, last = (f"{path}.weight" for path in family.embed_tables)
+        tables = (f"{path}.weight" for path in family.embed_tables)
+        *rest, last = (name for name in tables if name in shared)
         for name in rest:  # GPT-2 sums two tables: the token's gives 0, the position's the value
             tensors[name] = tensors[name] * ~fixed
         tensors[last] = torch.where(fixed, value.to(tensors[last]), tensors[last])

@@ -15,6 +15,7 @@ from ..models import (
     Family,
     Linear,
     Model,
+    behind,
     in_features,
     layers_of,
     named_gate_up,
@@ -48,7 +49,7 @@ def build_uniform(
     for index, (cut, layout) in enumerate(zip(cuts, layouts, strict=True)):
         block = layers_of(small, model.anatomy.family)[index]
         filler = _Filler(model, index, block)
-        filler.rest(layers_of(model.hf, model.anatomy.family)[index])
+        filler.rest()
         filler.attention(cut.attention, layout)
         filler.mlp(cut.mlp, width)
         state |= filler.state
@@ -76,7 +77,8 @@ def _biased(cut: AttentionCut | MlpCut | Tensor) -> bool:
 
 
 def _width(cuts: list[LayerCut]) -> int:
-    return max((c.mlp.down.weight.shape[1] for c in cuts if isinstance(c.mlp, MlpCut)), default=1)
+    mlps = [cut.mlp for cut in cuts if isinstance(cut.mlp, MlpCut)]
+    return max((len(mlp.gate_up[0].weight) for mlp in mlps), default=1)
 
 
 def _layouts(model: Model, cuts: list[LayerCut], config: Any) -> list[HeadLayout]:
@@ -131,46 +133,53 @@ class _Filler:
 
     def __init__(self, model: Model, index: int, stock: nn.Module) -> None:
         self.model, self.family = model, model.anatomy.family
-        self.stock = stock
+        self.original, self.stock = layers_of(model.hf, self.family)[index], stock
         self.prefix = f"{self.family.layers}.{index}"
         self.state: dict[str, Tensor] = {}
 
-    def rest(self, original: nn.Module) -> None:
+    def rest(self) -> None:
         """Norms, which every layer keeps."""
-        for name, tensor in original.state_dict().items():
+        for name, tensor in self.original.state_dict().items():
             self.state[f"{self.prefix}.{name}"] = tensor.clone()
 
     def attention(self, cut: AttentionCut | Tensor, layout: HeadLayout) -> None:
         family, shape = self.family, self.model.shape
         if isinstance(cut, Tensor):
-            self._constant(family.out, cut, family.attn.write)
+            self._constant(family.out, cut, behind(self.original, family.attn.write))
             return
         self._refuse_overwritten(cut.overwritten)
         chosen = select_heads(cut.qkv, layout, shape.head_dim, family.whole_qk_norm)
         for path, linear in named_qkv(chosen, family, shape.head_dim):
             self._put(path, linear)
+        for drop in cut.behind or ():
+            self._refuse_overwritten(drop)
         columns = layout.channels("query", shape.head_dim).to(self.model.device)
         self._put(family.out, cut.out.take(None, columns))
 
     def mlp(self, cut: MlpCut | Tensor, width: int) -> None:
         family = self.family
         if isinstance(cut, Tensor):
-            self._constant(family.down, cut, family.mlp.write)
+            self._constant(family.down, cut, behind(self.original, family.mlp.write))
             return
         self._refuse_overwritten(cut.overwritten)
         own = torch.arange(width, device=self.model.device)
-        own = torch.where(own < cut.down.weight.shape[1], own, -1)
+        own = torch.where(own < len(cut.gate_up[0].weight), own, -1)
         for path, linear in named_gate_up([part.take(own) for part in cut.gate_up], family):
             self._put(path, linear)
+        if cut.behind is not None:  # all channels compete, so those that are not read stay too
+            there = cut.behind >= 0
+            places = torch.arange(len(there), device=own.device)[there]
+            own = torch.full_like(own, -1).index_copy(0, cut.behind[there], places)
         self._put(family.down, cut.down.take(None, own))
 
-    def _constant(self, path: str, value: Tensor, write: str | None) -> None:
+    def _constant(self, path: str, value: Tensor, write: nn.Module | None) -> None:
         """A block that is gone: a projection of zeros, with the constant as its bias."""
-        if write is not None and bool(value.any()):
-            raise InterventionError(_NO_BIAS.format(family=self.family.name, path=write))
+        with torch.no_grad():
+            if write is not None and not torch.equal(write(value), value):
+                raise InterventionError(_NO_BIAS.format(family=self.family.name, path=_END))
         module = self.stock.get_submodule(path)
         zeros = value.new_zeros(out_features(module), in_features(module))
-        self._put(path, Linear(zeros, value if write is None else None))
+        self._put(path, Linear(zeros, value))
         block = self.family.attn if path == self.family.out else self.family.mlp
         for name, module in self.stock.named_modules():
             if name.startswith(block.path + ".") and name != path and hasattr(module, "weight"):
@@ -179,7 +188,7 @@ class _Filler:
 
     def _refuse_overwritten(self, overwritten: object) -> None:
         if overwritten is not None:
-            raise InterventionError(_NO_BIAS.format(family=self.family.name, path="its post-norms"))
+            raise InterventionError(_NO_BIAS.format(family=self.family.name, path=_END))
 
     def _put(self, path: str, linear: Linear) -> None:
         module = self.stock.get_submodule(path)
@@ -193,6 +202,7 @@ class _Filler:
         self.state |= {f"{self.prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
+_END = "the end of its blocks"
 _NO_BIAS = (
     "stock {family} has no bias at {path}, which the means of dropped nodes need: use zero "
     "replacement, or layout='per_layer'"

@@ -34,7 +34,7 @@ def edges_of(model: Model) -> EdgeUniverse:
     """All edges of a model.
 
     Raises:
-        CircuitError: its family normalises what attention writes.
+        CircuitError: a norm or AbsTopK follows what its heads write.
     """
     parallel = bool(getattr(model.hf.config, "use_parallel_residual", False))
     return EdgeUniverse(model.shape, parallel)

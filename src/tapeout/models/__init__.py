@@ -1,7 +1,7 @@
 """Models: a handle on any supported causal language model, with named sites."""
 
 from ._aliases import ALIASES, alias_folder, cache_folder
-from ._anatomy import head_dim_of, in_features, layers_of, out_features
+from ._anatomy import behind, head_dim_of, in_features, layers_of, out_features
 from ._family import Block, Family, Fused
 from ._linear import (
     Linear,
@@ -16,6 +16,7 @@ from ._load import load
 from ._model import Fingerprint, Model
 from ._prefix import Prefix
 from ._quiet import quiet
+from ._released import write as write_released
 from ._shape import ModelShape
 from ._sites import GRANULARITIES, HEAD_SITES, SITES, Granularity, Site
 from ._taps import Tap, Watch, attached
@@ -45,6 +46,7 @@ __all__ = [
     "Watch",
     "alias_folder",
     "attached",
+    "behind",
     "cache_folder",
     "first_positions",
     "head_dim_of",
@@ -61,4 +63,5 @@ __all__ = [
     "read_qkv",
     "seen_tokens",
     "sliced_class",
+    "write_released",
 ]

@@ -128,11 +128,12 @@ def _reader(family: Family, site: Site) -> str:
 
 def _qkv_taps(family: Family, layer: nn.Module, head_dim: int, z_width: int) -> dict[Site, Tap]:
     sites: tuple[Site, Site, Site] = ("attn.q", "attn.k", "attn.v")
-    if family.behind_qkv or not isinstance(family.qkv, Fused):
-        paths = zip(sites, family.behind_qkv or family.qkv, strict=True)
+    where = family.qkv if family.behind_qkv is None else family.behind_qkv
+    if not isinstance(where, Fused):
+        paths = zip(sites, where, strict=True)
         return {site: Tap(layer.get_submodule(path), "out") for site, path in paths}
-    module = layer.get_submodule(family.qkv.path)
-    if family.qkv.order == "heads":
+    module = layer.get_submodule(where.path)
+    if where.order == "heads":
         heads = z_width // head_dim
         return {
             site: Tap(module, "out", head_channels(heads, head_dim, part))
