@@ -6,6 +6,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 Positional = tyro.conf.Positional
 
@@ -17,6 +18,7 @@ def tasks(
     *,
     n: int | None = None,
     seed: int = 0,
+    usable: str = "",
 ) -> None:
     """List the built-in tasks; or say how well MODEL does TASK.
 
@@ -25,10 +27,15 @@ def tasks(
         task: A built-in task or a JSONL file.
         n: Examples to try; the task's own default if left out.
         seed: Of the examples.
+        usable: A model, or a folder with a tokenizer: lists which of the tasks on Python code can
+            be asked of it, and why others cannot.
     """
     from .tasks import TASKS, build
 
     console = Console()
+    if usable:
+        console.print(_usable(usable))
+        return
     if not task:
         table = Table("task", "what it asks")
         for name, entry in TASKS.items():
@@ -44,6 +51,21 @@ def tasks(
     for example in built.test.examples[:3]:
         console.print(f"  {example.prompt!r} -> {example.answers[0]!r}", markup=False)
     console.print(worth_table({"worth": worth(handle, built, built.test).to_dict()}))
+
+
+def _usable(place: str) -> Table:
+    from .models import load
+    from .sparse import open_tokenizer
+    from .tasks.python import usability
+
+    alone = Path(place, "tokenizer.json").is_file()
+    tokenizer = open_tokenizer(Path(place)) if alone else load(place).tokenizer
+    table = Table("task", "templates", "answers", "what is in the way")
+    for fit in usability(tokenizer):
+        answers = Text(" ".join(repr(answer) for answer in fit.answers))
+        why = Text("" if fit.usable else fit.why)
+        table.add_row(fit.task, f"{fit.usable} of {fit.templates}", answers, why)
+    return table
 
 
 def models(model: Positional[str] = "", /) -> None:

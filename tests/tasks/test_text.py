@@ -1,9 +1,12 @@
 """Windows of text as a task."""
 
+import random
+
 import pytest
 
 from tapeout.errors import TaskError
 from tapeout.tasks import text
+from tapeout.tasks.text import _code
 
 from .toy_tokenizers import SINGLE_DIGITS, toy
 
@@ -41,3 +44,10 @@ def test_too_little_text_is_told(poems, tmp_path):
         text(TOY, source=poems, length=8, n=4000)
     with pytest.raises(TaskError, match="cannot read"):
         text(TOY, source=str(tmp_path / "none.txt"))
+
+
+def test_code_is_from_many_modules():
+    pieces = list(_code(random.Random(0)))
+    assert len(pieces) > 50 and all(len(piece.splitlines()) <= 100 for piece in pieces)
+    assert pieces == list(_code(random.Random(0))) != list(_code(random.Random(1)))
+    assert any("import" in piece for piece in pieces)

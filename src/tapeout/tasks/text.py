@@ -15,9 +15,12 @@ from ._example import Encoded, Example
 from ._metrics import LOG_LIKELIHOOD
 from ._task import Counts, Split, Task
 
-DOCSTRINGS = "docstrings"
+DOCSTRINGS, CODE = "docstrings", "code"
 LEAST = 200
 """Characters of a docstring that is text rather than a line."""
+
+STRETCH = 100
+"""Lines of a module."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,15 +58,16 @@ def text(
     windows once.
 
     Args:
-        source: `docstrings`, those of the running Python's standard library, or a text file whose
-            documents stand apart by empty lines.
+        source: `docstrings`, those of the running Python's standard library, `code`, a stretch of
+            each of its modules, or a text file whose documents stand apart by empty lines.
         length: tokens of a window.
 
     Raises:
         TaskError: the file cannot be read, or there is too little text that the tokenizer knows.
     """
     counts, rng = Counts.of(n), random.Random(f"text/{seed}")
-    unread = _docstrings(rng) if source == DOCSTRINGS else _documents(source, rng)
+    built_in = {DOCSTRINGS: _docstrings, CODE: _code}
+    unread = built_in[source](rng) if source in built_in else _documents(source, rng)
     splits = {
         name: _split(f"text/{name}", tokenizer, unread, count, length, source)
         for name, count in counts.items()
@@ -111,23 +115,39 @@ def _documents(source: str, rng: random.Random) -> Iterator[str]:
     yield from documents
 
 
-def _docstrings(rng: random.Random) -> Iterator[str]:
+def _code(rng: random.Random) -> Iterator[str]:
+    """A stretch of lines of every module: no large one makes up a whole split."""
+    for module in _modules(rng):
+        lines = module.splitlines(keepends=True)
+        start = rng.randrange(max(len(lines) - STRETCH, 1))
+        yield "".join(lines[start : start + STRETCH])
+
+
+def _modules(rng: random.Random) -> Iterator[str]:
     paths = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
     rng.shuffle(paths)
-    seen: set[str] = set()
     for path in paths:
-        for document in _docstrings_of(path):
+        try:
+            yield path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+
+
+def _docstrings(rng: random.Random) -> Iterator[str]:
+    seen: set[str] = set()
+    for module in _modules(rng):
+        for document in _docstrings_of(module):
             if document not in seen:
                 seen.add(document)
                 yield document
 
 
-def _docstrings_of(path: Path) -> Iterator[str]:
+def _docstrings_of(module: str) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # other people's escapes
         try:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-        except (SyntaxError, UnicodeDecodeError):
+            tree = ast.parse(module)
+        except SyntaxError:
             return
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):

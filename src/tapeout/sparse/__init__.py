@@ -1,0 +1,44 @@
+"""Weight-sparse transformers: text to train on, and what is trained on it (paper 3)."""
+
+from ..models import write_released
+from ..models.abs_topk import abs_topk
+from ..models.modeling_weight_sparse import WeightSparseConfig, WeightSparseForCausalLM
+from ._bigrams import bigram_logits
+from ._bpe import END, encode_documents, open_tokenizer, tokenizer_mark, train_tokenizer
+from ._corpus import PYTHON, Document, collect, divide
+from ._mixture import Mixture, held_out
+from ._prepare import Corpus, CorpusConfig, prepare
+from ._projection import Counts, count, project, sparse_parameters
+from ._tokens import TokenFile, write_tokens
+from ._training import SparseTraining, Trained, train_sparse
+
+__all__ = [
+    "END",
+    "PYTHON",
+    "Corpus",
+    "CorpusConfig",
+    "Counts",
+    "Document",
+    "Mixture",
+    "SparseTraining",
+    "TokenFile",
+    "Trained",
+    "WeightSparseConfig",
+    "WeightSparseForCausalLM",
+    "abs_topk",
+    "bigram_logits",
+    "collect",
+    "count",
+    "divide",
+    "encode_documents",
+    "held_out",
+    "open_tokenizer",
+    "prepare",
+    "project",
+    "sparse_parameters",
+    "tokenizer_mark",
+    "train_sparse",
+    "train_tokenizer",
+    "write_released",
+    "write_tokens",
+]

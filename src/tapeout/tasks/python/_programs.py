@@ -1,0 +1,95 @@
+"""The twenty tasks by name, their programs as training text, and which a tokenizer allows."""
+
+import random
+from collections.abc import Iterable
+from typing import Any
+
+from ...errors import TaskError, nearest
+from .._task import SPLITS
+from . import _loops, _names, _statements, _strings
+from ._python_task import Fit, PythonTask
+from ._template import Words
+from ._words import EVERY_WORD, WORDS_OF
+
+PYTHON_TASKS: dict[str, PythonTask] = {
+    task.name: task
+    for task in (
+        _strings.QUOTES,
+        _names.DEFAULTS,
+        _names.TYPES,
+        _names.TYPES_OF_CURRENT,
+        _names.ATTRIBUTES,
+        _strings.WITH_AS,
+        _strings.IN_BRACES,
+        _strings.FILE_MODES,
+        _strings.NESTING,
+        _statements.FOR_WHILE,
+        _statements.ELSE_ELIF,
+        _strings.F_STRINGS,
+        _statements.TERNARY,
+        _names.SWAP,
+        _loops.BELOW_FOR,
+        _statements.CALL_OR_COLON,
+        _statements.COMPARISON,
+        _loops.COUNTED,
+        _statements.TRUE_COLON,
+        _loops.BELOW_TRUE,
+    )
+}
+"""In the order of the paper's Table 1."""
+
+
+def programs(
+    n: int, *, split: str | None = "train", seed: int = 0, tasks: Iterable[str] = PYTHON_TASKS
+) -> list[str]:
+    """Whole programs of the tasks, each task equally often, and both sides of a pair by turns.
+
+    They are valid Python. Mixed into a language model's training text they make the tasks learnable
+    at small sizes; a model that has seen the programs of `train` has seen no name of the other
+    splits in one.
+
+    Args:
+        n: how many programs.
+        split: whose names stand in them; None: those of all splits, which only a tokenizer should
+            be trained on.
+        tasks: names out of `PYTHON_TASKS`.
+
+    Raises:
+        TaskError: there is no such split or task, or none at all.
+    """
+    words, chosen = _words(split), _chosen(tasks)
+    rng = random.Random(f"programs/{split}/{seed}")
+    made = []
+    for row in range(n):
+        task = chosen[row // 2 % len(chosen)]
+        draw = rng.choice(task.templates).draw(words, rng)
+        made.append(draw.pair[row % 2].text)
+    rng.shuffle(made)
+    return made
+
+
+def usability(tokenizer: Any, tasks: Iterable[str] = PYTHON_TASKS) -> list[Fit]:
+    """Which of the tasks a tokenizer lets be asked, and why others not, one row a task.
+
+    Raises:
+        TaskError: there is no such task.
+    """
+    return [task.fit(tokenizer) for task in _chosen(tasks)]
+
+
+def _words(split: str | None) -> Words:
+    if split is None:
+        return EVERY_WORD
+    if split not in SPLITS:
+        raise TaskError(f"unknown split {split!r}: {nearest(split, SPLITS)}")
+    return WORDS_OF[split]
+
+
+def _chosen(tasks: Iterable[str]) -> list[PythonTask]:
+    names = list(tasks)
+    if not names:
+        raise TaskError(f"no task is named; there are {', '.join(PYTHON_TASKS)}")
+    for name in names:
+        if name not in PYTHON_TASKS:
+            raise TaskError(f"there is no Python task {name!r}: {nearest(name, PYTHON_TASKS)}")
+    return [PYTHON_TASKS[name] for name in names]
