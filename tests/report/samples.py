@@ -90,6 +90,24 @@ def condition(held: bool = True, degenerate: bool = False) -> Json:
     }
 
 
+def train() -> Json:
+    curve = [
+        {"step": 10.0 * at, "loss": 5.0 - at} | ({"validation": 4.5} if at == 4 else {})
+        for at in range(1, 5)
+    ]
+    counts = {"nonzero": 80, "kept_sparse": 1000, "asked": 0.0625, "possible": 0.03}
+    return (
+        load()
+        | counts
+        | {
+            "tokens": 1000,
+            "validation_loss": 4.5,
+            "validation_tokens": 512,
+            "curve": curve,
+        }
+    )
+
+
 def transfer() -> Json:
     def cell(circuit: str, model: str, right: int) -> Json:
         return {

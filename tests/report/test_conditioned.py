@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tapeout.errors import RunError
-from tapeout.report import conditioned_table, smallest_table
+from tapeout.report import conditioned_table, smallest_table, tables_of
 
 from . import samples
 from .samples import Page, page_of, stage
@@ -61,6 +61,16 @@ def test_losses_are_drawn_over_steps(tmp_path: Path) -> None:
     del bare["curve"]
     bare = Page(page_of(tmp_path, {"small": stage("condition", bare)}))
     assert not any(name == "polyline" for name, _ in bare.elements)
+
+
+def test_a_trained_model_tells_how_sparse_it_is(tmp_path: Path) -> None:
+    stages = {"twin": stage("train", samples.train())}
+    text = drawn(*tables_of(stages), width=120)
+    assert line(text, "twin").split()[1:] == ["80", "8.00%", "6.25%", "3.00%", "1,000", "4.50"]
+    page = Page(page_of(tmp_path, stages))
+    assert "Trained models" in page.text and "512 tokens" in page.text
+    lines = [fields["points"] for name, fields in page.elements if name == "polyline"]
+    assert [len(points.split()) for points in lines[:2]] == [4, 1]
 
 
 def test_damage_is_told() -> None:

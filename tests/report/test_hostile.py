@@ -58,6 +58,7 @@ def everything() -> dict[str, Any]:
     stages["again"] = stage("verify", samples.verify(empty_leaks=True))
     stages["changed"] = stage("condition", samples.condition())
     stages["smaller"] = stage("smallest", samples.smallest())
+    stages["trained"] = stage("train", samples.train())
     stages["carried"] = stage("transfer", samples.transfer())
     stages["composed"] = stage("compose", samples.compose())
     stages["routed"] = stage("route", samples.route())

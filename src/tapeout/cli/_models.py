@@ -1,4 +1,4 @@
-"""Commands that make models: condition."""
+"""Commands that make models: condition, train."""
 
 import shutil
 from pathlib import Path
@@ -68,6 +68,65 @@ def condition(
         keep = shutil.ignore_patterns("stage.json", "curve.jsonl")
         shutil.copytree(finished["conditioned"].folder, to, dirs_exist_ok=True, ignore=keep)
     say_next(f"tapeout verify {folder}", "to prove the circuit on the test split")
+
+
+@app.command(name="train")
+def train(
+    source: Positional[str] = "python",
+    /,
+    *,
+    density: str = "6.25%",
+    steps: int = 500,
+    layers: int = 2,
+    d_model: int = 128,
+    length: int = 128,
+    batch_size: int = 16,
+    learning_rate: float = 5e-3,
+    megabytes: float = 16.0,
+    to: Path | None = None,
+    out: Path | None = None,
+    seed: int = 0,
+) -> None:
+    """Train a weight-sparse transformer on source code, and a tokenizer for it.
+
+    Most of its weights are zero, so that the circuits in it can be read. It knows the Python tasks
+    of `tapeout tasks`, of which programs are mixed into the code.
+
+    Args:
+        source: A folder of source code; `python` is the running interpreter's own.
+        density: The share of weights that stay; 1 trains a dense one by the same steps.
+        steps: Updates.
+        layers: Of the model.
+        d_model: Channels of the residual stream; the MLPs have four times as many.
+        length: Tokens of a window.
+        batch_size: Windows of a step.
+        learning_rate: Of AdamW, for a dense model; it rises as the model gets sparser.
+        megabytes: The most source code to read.
+        to: Also copy the model to this folder.
+        out: The run's folder; by default runs/sparse-SOURCE.
+        seed: Of weights and windows.
+    """
+    stages = {
+        "corpus": {"kind": "corpus", "source": source, "megabytes": megabytes},
+        "model": {
+            "kind": "train",
+            "density": _share(density),
+            "steps": steps,
+            "layers": layers,
+            "d_model": d_model,
+            "length": length,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "seed": seed,
+        },
+    }
+    folder = out or Path("runs") / f"sparse-{Path(source).name}"
+    finished = run_and_show({"name": folder.name, "stages": stages}, folder)
+    if to is not None:
+        keep = shutil.ignore_patterns("stage.json")
+        shutil.copytree(finished["model"].folder, to, dirs_exist_ok=True, ignore=keep)
+    place = to or finished["model"].folder
+    say_next(f"tapeout find {place} single_double_quote", "to find one of its circuits")
 
 
 def _share(text: str) -> float:

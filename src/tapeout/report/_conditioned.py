@@ -156,7 +156,8 @@ def conditioned_section(stages: Sequence[tuple[str, Conditioned]]) -> Html:
     caption = f"Accuracy on test splits, before and after. {WHAT}"
     head = ["Test split", "n", "Base", "Changed", "KL", "95% interval"]
     main = table(caption, head, groups, label="Conditioned models")
-    curves = [loss_curve(title, found.curve) for title, found in stages]
+    what = "the terms of its loss, before their weights."
+    curves = [loss_curve(title, found.curve, what) for title, found in stages]
     return section("Conditioned models", main, details("Merge scales", *scales), *curves)
 
 

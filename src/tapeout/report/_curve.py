@@ -26,13 +26,17 @@ class _Plot:
         return self.height - _BOTTOM - part * (self.height - _TOP - _BOTTOM)
 
 
-def loss_curve(title: str, lines: Sequence[tuple[str, Sequence[tuple[int, float]]]]) -> Html:
+def loss_curve(
+    title: str, lines: Sequence[tuple[str, Sequence[tuple[int, float]]]], what: str
+) -> Html:
     """Every term of a loss over steps; nothing if there is no point.
 
     Args:
         title: whose they are.
         lines: term -> (step, nats); what lies below 0.001 is drawn there.
+        what: what they are.
     """
+    lines = [(term, line) for term, line in lines if line]
     points = [point for _, line in lines for point in line]
     if not points:
         return Html()
@@ -49,7 +53,7 @@ def loss_curve(title: str, lines: Sequence[tuple[str, Sequence[tuple[int, float]
         )
         for kind, (width, height) in (("wide", _WIDE), ("narrow", _NARROW))
     ]
-    caption = tag("figcaption", tag("b", name(title)), ": the terms of its loss before weights.")
+    caption = tag("figcaption", tag("b", name(title)), f": {what}")
     return tag("figure", join(_legend([term for term, _ in lines]), *charts), caption)
 
 

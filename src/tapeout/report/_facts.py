@@ -19,6 +19,7 @@ _KNOWN = {
     "extract",
     "measure",
     "smallest",
+    "train",
     "transfer",
     "compose",
     "route",

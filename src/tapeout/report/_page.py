@@ -12,6 +12,7 @@ from ._results import Results, read_results
 from ._sections import evidence_section, frontier_section, sizes_section, speed_section
 from ._shell import shell, write_page
 from ._smallest import smallest_section
+from ._trained import trained_section
 from ._transfer import transfer_section
 
 
@@ -41,6 +42,7 @@ def _page(results: Results, run: Path) -> Html:
 def _sections(results: Results, again: bool) -> list[Html]:
     return [
         frontier_section(results),
+        trained_section([(stage.name, found) for stage, found in results.trained]),
         conditioned_section([(stage.name, found) for stage, found in results.conditioned]),
         smallest_section([(stage.name, found) for stage, found in results.smallest]),
         evidence_section(results),

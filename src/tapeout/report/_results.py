@@ -13,11 +13,12 @@ from ._conditioned import Conditioned
 from ._evidence import Evidence
 from ._fields import Fields
 from ._smallest import Smallest
+from ._trained import Trained
 from ._transfer import Transfer
 from ._views import Extracted, Frontier, Loaded, Sizes, Speed, Task
 
 SCHEMA_VERSION = 1
-MODELS = ("load", "base", "condition")
+MODELS = ("load", "base", "train", "condition")
 CIRCUITS = ("select", "circuit", "squeeze", "compose")
 View = TypeVar("View")
 
@@ -53,6 +54,10 @@ class Results:
     def models(self) -> list[tuple[Stage, Loaded]]:
         """Loaded, trained or changed."""
         return self._views(MODELS, Loaded.of)
+
+    @cached_property
+    def trained(self) -> list[tuple[Stage, Trained]]:
+        return self._views(("train",), Trained.of)
 
     @cached_property
     def conditioned(self) -> list[tuple[Stage, Conditioned]]:

@@ -16,6 +16,7 @@ from ._measures import MEASURES
 from ._plain import plain
 from ._smallest import smallest_table
 from ._text import accuracy_words, clean, number, part_words, percent, ratio, share, span
+from ._trained import trained_table
 from ._transfer import transfer_table
 from ._values import Kept
 from ._views import Frontier, Sizes, Speed, Worth
@@ -45,9 +46,9 @@ def tables_of(stages: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
     }
     together = {
         kind: [(n, s["metrics"]) for n, s in stages.items() if s["kind"] == kind]
-        for kind in ("frontier", "smallest")
+        for kind in ("frontier", "smallest", "train")
     }
-    whole = {"frontier": frontier_table, "smallest": smallest_table}
+    whole = {"frontier": frontier_table, "smallest": smallest_table, "train": trained_table}
     tables: list[RenderableType] = []
     for stage in stages.values():
         kind, metrics = stage["kind"], stage["metrics"]

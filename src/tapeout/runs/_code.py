@@ -8,6 +8,7 @@ ROOMS = (
     "models",
     "tasks",
     "bases",
+    "sparse",
     "circuits",
     "interventions",
     "find",

@@ -13,6 +13,7 @@ from ._mask import Mask
 from ._prove import Extract, Measure, Verify
 from ._select import Given, Select
 from ._smallest import Smallest
+from ._sparse import CorpusStage, Train
 from ._squeeze import SqueezeStage
 from ._sweep import Sweep
 
@@ -21,6 +22,8 @@ KINDS: dict[str, type[Stage]] = {
     for stage in (
         Load,
         Base,
+        CorpusStage,
+        Train,
         TaskStage,
         Interface,
         Means,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from ...circuits import (
@@ -16,7 +17,7 @@ from ...circuits import (
 from ...models import Model
 from .._store import write_json
 
-MODELS = ("load", "base", "condition")
+MODELS = ("load", "base", "train", "condition")
 """Kinds of stage whose artifact is a model."""
 
 TASKS = ("task", "interface")
@@ -69,3 +70,20 @@ def model_facts(model: Model, source: str) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in model.hf.parameters()),
         "weights": model.fingerprint.weights,
     }
+
+
+def thinned(curve: list[dict[str, float]], most: int = 100) -> list[dict[str, float]]:
+    """At most so many points, each the mean over its stretch of steps and named by the last.
+
+    What was not measured at every step is the mean over those at which it was.
+    """
+    length, found = -(-len(curve) // most), []
+    for start in range(0, len(curve), length):
+        part = curve[start : start + length]
+        values: dict[str, list[float]] = {}
+        for entry in part:
+            for name, value in entry.items():
+                values.setdefault(name, []).append(value)
+        point = {"step": float(start + len(part))}
+        found.append(point | {name: fmean(some) for name, some in values.items()})
+    return found

@@ -12,7 +12,7 @@ from ...reshape import SCALES, Conditioning, ScaleSweep, Size, condition, merge_
 from ...tasks import Task
 from ...verify import distance_from, evaluate
 from .._stage import Stage, Work, ref, refs
-from ._artifacts import CIRCUITS, MODELS, TASKS, model_facts
+from ._artifacts import CIRCUITS, MODELS, TASKS, model_facts, thinned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ class Condition(Stage, Conditioning):
             "n": len(trained.train),
             "steps": len(found.curve),
             "last": found.curve[-1],
-            "curve": _thinned(found.curve),
+            "curve": thinned(found.curve),
             "on_task": _other(base, changed, task),
             "others": {name: _other(base, changed, other) for name, other in others},
         }
@@ -105,17 +105,6 @@ class Condition(Stage, Conditioning):
         super().__post_init__()
         if self.channels < 0 or self.scale < 0:
             raise RecipeError("channels and scale cannot be below 0; 0 leaves them open")
-
-
-def _thinned(curve: list[dict[str, float]], most: int = 100) -> list[dict[str, float]]:
-    """At most so many points, each the mean over its stretch of steps and named by the last."""
-    length = -(-len(curve) // most)
-    parts = [curve[start : start + length] for start in range(0, len(curve), length)]
-    return [
-        {"step": float(min((place + 1) * length, len(curve)))}
-        | {name: sum(entry[name] for entry in part) / len(part) for name in part[0]}
-        for place, part in enumerate(parts)
-    ]
 
 
 def _other(base: Model, changed: Model, task: Task) -> dict[str, Any]:
