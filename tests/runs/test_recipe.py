@@ -55,7 +55,10 @@ def test_a_key_depends_on_the_settings_and_on_what_is_read_only():
         ({"model": {"kind": "load"}}, "'source' is missing"),
         ({"task": {"name": "ioi"}}, "needs a kind"),
         ({"task": "ioi"}, "needs a kind"),
-        ({"model": {"kind": "find"}}, "needs a stage of kind load or base or condition before it"),
+        (
+            {"model": {"kind": "find"}},
+            "needs a stage of kind load or base or train or condition before it",
+        ),
     ],
 )
 def test_bad_recipes(changes, message):
