@@ -36,7 +36,7 @@ def test_it_learns_and_ends_as_sparse_as_it_was_asked_to():
 
 
 def test_the_dense_twin_loses_no_weight():
-    found = train_sparse(small(), Counting(), replace(CONFIG, density=1.0))
+    found = train_sparse(small(kept_share=1.0), Counting(), replace(CONFIG, density=1.0))
     assert found.counts.density == 1
 
 
