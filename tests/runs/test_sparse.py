@@ -8,6 +8,7 @@ import pytest
 
 import tapeout
 from tapeout.errors import CorpusError, ModelError
+from tapeout.report import write_report
 from tapeout.runs import parse_recipe, run_recipe
 from tapeout.runs.stages import _sparse
 
@@ -64,7 +65,7 @@ def test_a_sparse_model_serves_every_other_stage(recipe: dict[str, Any], shared:
     assert model.fingerprint.weights == found["weights"]
     assert metrics(out, "corpus")["documents"]["train"] == 3
     assert tapeout.load(out / "stages" / "small").shape.family == "weight_sparse"
-    page = tapeout.report.write_report(out).read_text()
+    page = write_report(out).read_text()
     assert "Trained models" in page and "nonzero" in page.lower()
 
 
