@@ -1,11 +1,13 @@
 import json
 import shutil
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from tapeout import load
-from tapeout.cli import main
+from tapeout.cli import _models, main
+from tapeout.runs import parse_recipe
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -101,3 +103,26 @@ def test_lists(here, monkeypatch, capsys, places):
     assert "mlp.post_act" in run(monkeypatch, capsys, "models", places["model"])[1]
     code, text = run(monkeypatch, capsys, "tasks", places["model"], places["task"])
     assert code == 0 and "exact accuracy" in text, text
+
+
+def test_train_asks_for_a_corpus_and_a_model(here, monkeypatch, capsys):
+    made, asked = here / "made", []
+    made.mkdir()
+    for name in ("config.json", "stage.json"):
+        (made / name).touch()
+
+    def shown(recipe, folder):
+        asked.append((parse_recipe(recipe).source["stages"], folder))
+        return {"model": SimpleNamespace(folder=made)}
+
+    monkeypatch.setattr(_models, "run_and_show", shown)
+    arguments = ("train", here, "--density", "3%", "--layers", 1, "--to", "sparse")
+    code, text = run(monkeypatch, capsys, *arguments)
+    assert code == 0 and "tapeout find sparse single_double_quote" in text, text
+    ((stages, folder),) = asked
+    assert stages["corpus"]["source"] == str(here)
+    assert stages["model"]["density"] == 0.03 and stages["model"]["layers"] == 1
+    assert folder.name == f"sparse-{here.name}"
+    assert [path.name for path in (here / "sparse").iterdir()] == ["config.json"]
+    code, text = run(monkeypatch, capsys, "train", "--density", "much")
+    assert code == 2 and "is not a share" in text
