@@ -16,7 +16,12 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> CorpusConfig:
     for row, text in enumerate(source_texts()[:4]):
         (folder / f"{row}.py").write_text(text[:60_000], encoding="utf-8")
     return CorpusConfig(
-        source=str(folder), vocabulary=1200, validation=0.2, tokenizer_programs=1500, programs=300
+        source=str(folder),
+        vocabulary=1200,
+        validation=0.2,
+        tokenizer_programs=1500,
+        programs=300,
+        tasks=("single_double_quote", "var_swap"),
     )
 
 
@@ -45,7 +50,7 @@ def test_what_is_in_it(folder: Path, config: CorpusConfig):
     held = text_of(corpus, corpus.validation)
     trained = text_of(corpus, corpus.train).split(END)[1:-1]
     assert len(trained) == 3 and {*trained, *held.split(END)[1:-1]} == documents
-    assert text_of(corpus, corpus.programs).split(END)[1:-1] == programs(300)
+    assert text_of(corpus, corpus.programs).split(END)[1:-1] == programs(300, tasks=config.tasks)
     assert sum(fit.usable > 0 for fit in usability(corpus.tokenizer)) >= 18
 
 

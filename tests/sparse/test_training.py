@@ -73,6 +73,8 @@ def test_bad_input(tmp_path):
     trainer = SparseTrainer(small(), Counting(), CONFIG, None)
     trainer.save(tmp_path / "training")
     with pytest.raises(RunError, match="another training"):
+        train_sparse(small(), Counting(length=8), CONFIG, checkpoint=tmp_path / "training")
+    with pytest.raises(RunError, match="another training"):
         train_sparse(
             small(), Counting(), replace(CONFIG, steps=41), checkpoint=tmp_path / "training"
         )

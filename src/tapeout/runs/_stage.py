@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 Progress = Callable[[int, int], None]
+T = TypeVar("T")
 
 
 def ref(*kinds: str, optional: bool = False, named: bool = False) -> Any:
@@ -94,6 +95,11 @@ class Stage:
         """The config without the names of inputs, which say nothing about the result."""
         inputs = self.input_fields()
         return {k: v for k, v in dataclasses.asdict(self).items() if k not in inputs}
+
+    def part(self, kind: type[T]) -> T:
+        """A config of another kind out of the fields that this one shares with it."""
+        fields = dataclasses.fields(kind)  # pyright: ignore[reportArgumentType]
+        return kind(**{field.name: getattr(self, field.name) for field in fields})
 
     def outside(self) -> dict[str, Any]:
         """What the result depends on that lies outside the recipe, such as a file's contents."""

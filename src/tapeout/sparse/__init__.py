@@ -9,6 +9,7 @@ from ._corpus import PYTHON, Document, collect, divide
 from ._mixture import Mixture, held_out
 from ._prepare import Corpus, CorpusConfig, prepare
 from ._projection import Counts, count, project, sparse_parameters
+from ._setup import Setup
 from ._tokens import TokenFile, write_tokens
 from ._training import SparseTraining, Trained, train_sparse
 
@@ -20,6 +21,7 @@ __all__ = [
     "Counts",
     "Document",
     "Mixture",
+    "Setup",
     "SparseTraining",
     "TokenFile",
     "Trained",

@@ -11,7 +11,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from ..errors import CorpusError
-from ..tasks.python import programs
+from ..tasks.python import PYTHON_TASKS, programs
 from ._bpe import END, encode_documents, open_tokenizer, tokenizer_mark, train_tokenizer
 from ._corpus import PYTHON, Document, collect, divide
 from ._tokens import TokenFile, write_tokens
@@ -37,6 +37,7 @@ class CorpusConfig:
             beside them, so that answers become single tokens.
         programs: programs with the train split's names to mix into training; a twentieth as many
             with the validation split's names are there to measure on.
+        tasks: names of the tasks that these are of; none for all.
         seed: of the programs.
     """
 
@@ -47,6 +48,7 @@ class CorpusConfig:
     learned_from: float = 16.0
     tokenizer_programs: int = 30_000
     programs: int = 100_000
+    tasks: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -119,7 +121,7 @@ def _check_same(folder: Path, config: CorpusConfig) -> None:
         found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorpusError(f"{folder} holds no corpus: use another folder") from error
-    if found != asdict(config):
+    if found != json.loads(json.dumps(asdict(config))):
         raise CorpusError(f"the corpus in {folder} is made of something else: use another folder")
 
 
@@ -153,7 +155,7 @@ def _sample(documents: Sequence[Document], config: CorpusConfig) -> list[str]:
 
 def _programs(split: str, config: CorpusConfig) -> list[str]:
     n = config.programs if split == "train" else max(config.programs // 20, 1)
-    return programs(n, split=split, seed=config.seed)
+    return programs(n, split=split, seed=config.seed, tasks=config.tasks or PYTHON_TASKS)
 
 
 def _write(path: Path, tokenizer: Any, texts: Iterable[str]) -> None:

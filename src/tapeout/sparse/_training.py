@@ -2,10 +2,11 @@
 
 import copy
 import math
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, distributed
@@ -257,7 +258,7 @@ class SparseTrainer:
         """Write all that the training needs to go on; in a group, the first process does."""
         if _grouped() and distributed.get_rank():
             return
-        plain = {"step": self.step, "curve": self.curve, "config": asdict(self.config)}
+        plain = {"step": self.step, "curve": self.curve, **self._marks()}
         save_training(path, self.parameters, plain, self.optimizer)
 
     def resume(self, path: Path) -> None:
@@ -267,13 +268,19 @@ class SparseTrainer:
             RunError: the file is damaged, or of another training.
         """
         tensors, plain = load_training(path, self.parameters)
-        if plain["config"] != {**asdict(self.config), "betas": list(self.config.betas)}:
+        marks = self._marks()
+        if {name: plain.get(name) for name in marks} != marks:
             raise RunError(f"the checkpoint {path} is of another training: use another file")
         self.step, self.curve = plain["step"], plain["curve"]
         with torch.no_grad():
             for name, weight in self.parameters.items():
                 weight.copy_(tensors[name])
         restore(self.optimizer, tensors)
+
+    def _marks(self) -> dict[str, Any]:
+        """What tells this training from others: its settings, and the first text that it reads."""
+        settings = asdict(self.config) | {"betas": list(self.config.betas)}
+        return {"config": settings, "text": zlib.crc32(self.windows.at(0).numpy().tobytes())}
 
 
 def _grouped() -> bool:

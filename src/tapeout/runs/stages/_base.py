@@ -25,10 +25,9 @@ class Base(Stage, AdderConfig):
     device: str = ""
 
     def run(self, work: Work) -> dict[str, Any]:
-        fields = AdderConfig.__dataclass_fields__
         checkpoint = work.folder / "training.safetensors"
         model = adder(
-            AdderConfig(**{name: getattr(self, name) for name in fields}),
+            self.part(AdderConfig),
             checkpoint=checkpoint,
             progress=work.progress,
         )

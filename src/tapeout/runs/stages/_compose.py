@@ -44,14 +44,13 @@ class Compose(Stage, Composing):
 
     def run(self, work: Work) -> dict[str, Any]:
         task: Task = work.inputs["task"]
-        fields = Composing.__dataclass_fields__
         composer = Composer(
             work.inputs["model"],
             task,
             _by_decision(work.several("interfaces")),
             self.universe,
             _fill(self.replacement, work.inputs["means"]),
-            config=Composing(**{name: getattr(self, name) for name in fields}),
+            config=self.part(Composing),
         )
         names = self.trials or tuple(TRIALS)
         local = [

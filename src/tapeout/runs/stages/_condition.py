@@ -55,7 +55,7 @@ class Condition(Stage, Conditioning):
         task: Task = work.inputs["task"]
         trained: Task = work.inputs["train"] or task
         anchors: list[Task] = work.several("anchors")
-        config = Conditioning(**{f: getattr(self, f) for f in Conditioning.__dataclass_fields__})
+        config = self.part(Conditioning)
         checkpoint = work.folder / "training.safetensors"
         found = condition(
             base,

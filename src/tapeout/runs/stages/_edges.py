@@ -32,12 +32,11 @@ class Edges(Stage, EdgeAttribution):
     def run(self, work: Work) -> dict[str, Any]:
         model: Model = work.inputs["model"]
         task: Task = work.inputs["task"]
-        fields = EdgeAttribution.__dataclass_fields__
         scores = edge_attribution(
             model,
             task.train,
             metric=task.metric(self.metric or None),
-            config=EdgeAttribution(**{name: getattr(self, name) for name in fields}),
+            config=self.part(EdgeAttribution),
             progress=work.progress,
         )
         if self.absolute:

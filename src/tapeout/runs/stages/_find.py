@@ -46,7 +46,6 @@ class Find(Stage, Attribution):
         elif self.method == "frequency":
             scores = frequency(model, task.train, self.universe)
         else:
-            fields = Attribution.__dataclass_fields__
             metric = self.metric if self.metric == "kl" else task.metric(self.metric or None)
             scores = attribution(
                 model,
@@ -54,7 +53,7 @@ class Find(Stage, Attribution):
                 self.universe,
                 metric=metric,
                 means=work.inputs["means"],
-                config=Attribution(**{name: getattr(self, name) for name in fields}),
+                config=self.part(Attribution),
                 progress=work.progress,
             )
         scores.with_origin(

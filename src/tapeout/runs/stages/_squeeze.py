@@ -49,14 +49,13 @@ class SqueezeStage(Stage, Squeezing):
         task: Task = work.inputs["task"]
         log = Journal(work.folder / "squeeze.jsonl")
         known = dict(log.read(lambda row: (row["circuit"], row["right"])))
-        fields = Squeezing.__dataclass_fields__
         found = squeeze(
             work.inputs["model"],
             circuit,
             scores,
             task.validation,
             kind,
-            config=Squeezing(**{name: getattr(self, name) for name in fields}),
+            config=self.part(Squeezing),
             known=known,
             found=lambda step: None if step.circuit in known else log.add(asdict(step)),
             transfer=self.transfer,
