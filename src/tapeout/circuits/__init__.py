@@ -16,11 +16,14 @@ from ._paper_edges import paper_edges
 from ._scores import Scores
 from ._summary import Count, LayerSummary, Summary, summarise
 from ._universe import LAYER, Group, Universe
+from ._weight_edges import Biases, Connection, WeightEdges, weight_edges
 
 __all__ = [
     "LAYER",
     "MIB_LIMITS",
+    "Biases",
     "Circuit",
+    "Connection",
     "Count",
     "EapGraph",
     "EdgeCircuit",
@@ -33,6 +36,7 @@ __all__ = [
     "Scores",
     "Summary",
     "Universe",
+    "WeightEdges",
     "as_edges",
     "load_edge_circuit",
     "load_edge_scores",
@@ -43,6 +47,7 @@ __all__ = [
     "read_mib_circuits",
     "save_edges",
     "summarise",
+    "weight_edges",
     "write_eap_graph",
     "write_eap_json",
     "write_mib_circuits",
