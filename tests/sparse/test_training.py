@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from tapeout.errors import ModelError, RunError
-from tapeout.sparse._training import SparseTrainer, SparseTraining, train_sparse
+from tapeout.sparse import SparseTraining, train_sparse
+from tapeout.sparse._gated import GatedTrainer
+from tapeout.sparse._trainer import SparseTrainer
 
 from .small import Counting, small
 
 CONFIG = SparseTraining(steps=40, density=0.25, floor=1, learning_rate=1e-2, save_every=7)
+GATED = replace(CONFIG, method="hard-concrete", penalty=20.0, gate_rate=0.05)
 
 
 def weights(model):
@@ -49,9 +52,21 @@ def test_a_clip_at_one_never_acts_on_a_mean_loss(how, moved):
     assert same(weights(found.model), weights(free.model)) is not moved
 
 
-def test_a_killed_training_goes_on_bit_for_bit(tmp_path):
-    whole = train_sparse(small(), Counting(), CONFIG, validation=Counting().at(99))
-    trainer = SparseTrainer(small(), Counting(), CONFIG, Counting().at(99))
+def test_gates_on_weights_close_as_far_as_they_are_asked_to():
+    held = Counting(rows=24).at(10**6)
+    found = train_sparse(small(), Counting(), replace(GATED, steps=300), validation=held)
+    assert found.curve[-1]["validation"] < 0.5 * found.curve[0]["loss"]
+    assert found.curve[0]["density"] > 0.5 and found.curve[-1]["density"] < 0.26
+    # what is counted is what is measured: the weights that came out, without noise
+    assert 0.03 < found.counts.density < 0.3
+    out = SparseTrainer(found.model, Counting(), CONFIG, held)
+    assert abs(out.validate() - found.curve[-1]["validation"]) < 1e-5
+
+
+@pytest.mark.parametrize(("kind", "config"), [(SparseTrainer, CONFIG), (GatedTrainer, GATED)])
+def test_a_killed_training_goes_on_bit_for_bit(tmp_path, kind, config):
+    whole = train_sparse(small(), Counting(), config, validation=Counting().at(99))
+    trainer = kind(small(), Counting(), config, Counting().at(99))
     for _ in range(17):
         trainer.update()
     trainer.save(tmp_path / "training")
@@ -59,7 +74,7 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path):
     resumed = train_sparse(
         small(seed=1),
         Counting(),
-        CONFIG,
+        config,
         validation=Counting().at(99),
         checkpoint=tmp_path / "training",
         progress=lambda step, _: done.append(step),
@@ -93,7 +108,7 @@ import torch
 from torch import distributed
 from tests.sparse.small import Counting, small
 from tests.sparse.test_training import CONFIG
-from tapeout.sparse._training import train_sparse
+from tapeout.sparse import train_sparse
 torch.set_num_threads(1)
 distributed.init_process_group("gloo")
 found = train_sparse(small(), Counting(), CONFIG)

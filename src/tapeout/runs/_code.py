@@ -18,14 +18,19 @@ ROOMS = (
 )
 """Each room uses only rooms before it, so a stage depends on no room after its own."""
 
+BESIDE = ("gates.py",)
+"""Files beside the rooms that any of them may compute with."""
+
 
 @cache
 def code_version(room: str) -> str:
-    """A hash of the sources of a room and of all rooms before it."""
+    """A hash of the sources of a room, of all rooms before it, and of what lies beside them."""
     package = Path(__file__).parent.parent
     digest = hashlib.sha256()
+    files = [package / name for name in BESIDE]
     for name in ROOMS[: ROOMS.index(room) + 1]:
-        for path in sorted((package / name).rglob("*.py")):
-            digest.update(str(path.relative_to(package)).encode())
-            digest.update(path.read_bytes())
+        files += sorted((package / name).rglob("*.py"))
+    for path in files:
+        digest.update(str(path.relative_to(package)).encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -5,13 +5,14 @@ from ..models.abs_topk import abs_topk
 from ..models.modeling_weight_sparse import WeightSparseConfig, WeightSparseForCausalLM
 from ._bigrams import bigram_logits
 from ._bpe import END, encode_documents, open_tokenizer, tokenizer_mark, train_tokenizer
+from ._config import SparseTraining
 from ._corpus import PYTHON, Document, collect, divide
 from ._mixture import Mixture, held_out
 from ._prepare import Corpus, CorpusConfig, prepare
 from ._projection import Counts, count, project, sparse_parameters
 from ._setup import Setup
 from ._tokens import TokenFile, write_tokens
-from ._training import SparseTraining, Trained, train_sparse
+from ._training import Trained, train_sparse
 
 __all__ = [
     "END",

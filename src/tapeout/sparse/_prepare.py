@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,8 +37,9 @@ class CorpusConfig:
         learned_from: megabytes of source files that the BPE is trained on.
         tokenizer_programs: programs of the tasks, with names of all splits, that it is trained on
             beside them, so that answers become single tokens.
-        programs: programs with the train split's names to mix into training; a twentieth as many
-            with the validation split's names are there to measure on.
+        programs: programs with the train split's names and frequent words of the source files to
+            mix into training; a twentieth as many with the validation split's names are there to
+            measure on.
         tasks: names of the tasks that these are of; none for all.
         seed: of the programs.
     """
@@ -59,7 +62,8 @@ class Corpus:
     Attributes:
         tokenizer: its BPE.
         train, validation: real code; no file is in both.
-        programs, validation_programs: programs of the tasks; no name is in both.
+        programs, validation_programs: programs of the tasks; no name of the latter is in the
+            former.
     """
 
     tokenizer: PreTrainedTokenizerFast
@@ -82,6 +86,10 @@ class Corpus:
                 raise CorpusError(f"{file.path} was made with another tokenizer: make it again")
         return cls(tokenizer=tokenizer, **files)
 
+
+WORD = re.compile(r"\b[a-z]{3,10}\b")
+NAMES = 2000
+"""The most words of the code that programs are written with."""
 
 FILES = ("train", "validation", "programs", "validation_programs")
 
@@ -132,12 +140,12 @@ def _make(folder: Path, config: CorpusConfig, progress: Progress) -> None:
     tokenizer = train_tokenizer(_sample(train, config), vocabulary=config.vocabulary)
     tokenizer.save_pretrained(folder / TOKENIZER)
     progress("tokenizer", 1, 1)
-    made = {split: _programs(split, config) for split in ("train", "validation")}
+    drawn = {"seed": config.seed, "tasks": config.tasks or PYTHON_TASKS}
     texts = (
         [document.text for document in train],
         [document.text for document in validation],
-        made["train"],
-        made["validation"],
+        programs(config.programs, names=_names(train), **drawn),
+        programs(max(config.programs // 20, 1), split="validation", **drawn),
     )
     for name, some in zip(FILES, texts, strict=True):
         _write(folder / f"{name}.safetensors", tokenizer, _watched(some, name, progress))
@@ -153,9 +161,10 @@ def _sample(documents: Sequence[Document], config: CorpusConfig) -> list[str]:
     return texts + programs(config.tokenizer_programs, split=None, seed=config.seed)
 
 
-def _programs(split: str, config: CorpusConfig) -> list[str]:
-    n = config.programs if split == "train" else max(config.programs // 20, 1)
-    return programs(n, split=split, seed=config.seed, tasks=config.tasks or PYTHON_TASKS)
+def _names(documents: Sequence[Document]) -> list[str]:
+    """The most frequent short lower-case words, but for those of two documents or fewer."""
+    found = Counter(word for document in documents for word in set(WORD.findall(document.text)))
+    return [word for word, count in found.most_common(NAMES) if count > 2]
 
 
 def _write(path: Path, tokenizer: Any, texts: Iterable[str]) -> None:

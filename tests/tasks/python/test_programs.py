@@ -38,6 +38,15 @@ def test_programs_have_the_names_of_their_split_only(seed: int, split: str):
         ast.parse(text)
 
 
+def test_more_names_make_no_program_wrong_and_no_name_shared():
+    meant, listed = ["while", "print"], [*WORDS_OF["test"]["word"], *WORDS_OF["train"]["var"]]
+    made = programs(3000, names=["zebra", "quartz", *meant, *listed])
+    found = words_in(made)
+    assert {"zebra", "quartz"} <= found and not found & set(WORDS_OF["test"]["word"])
+    for text in made:
+        ast.parse(text)
+
+
 def test_tasks_and_sides_come_equally_often():
     made = programs(40, tasks=["for_while", "var_swap"])
     assert sum(", " in text and "while" not in text for text in made) == 20

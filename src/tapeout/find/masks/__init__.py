@@ -1,7 +1,7 @@
 """Masks that are learned by gradient: one training loop for every method."""
 
+from ...gates import GATES, Gate, HardConcrete, Heaviside, Linear
 from ._config import MaskConfig
-from ._gates import GATES, Gate, HardConcrete, Heaviside, Linear
 from ._learner import LearnedEdges, LearnedMask, learn_edges, learn_mask
 from ._presets import EDGES, PRESETS, Preset
 from ._propose import sampler_of

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ._gates import Gate, HardConcrete
+from ...gates import Gate, HardConcrete
 from ._sizes import Penalty, SizeControl
 
 

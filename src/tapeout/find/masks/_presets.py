@@ -5,8 +5,8 @@ Numbers are the papers'; where a paper leaves one out, ours, and the comment say
 
 from dataclasses import dataclass
 
+from ...gates import HardConcrete, Heaviside, Linear
 from ._config import MaskConfig
-from ._gates import HardConcrete, Heaviside, Linear
 from ._sizes import Penalty, Target
 
 EDGES = "edges"

@@ -1,5 +1,7 @@
 """The twenty tasks by name, their programs as training text, and which a tokenizer allows."""
 
+import builtins
+import keyword
 import random
 from collections.abc import Iterable
 from typing import Any
@@ -38,9 +40,20 @@ PYTHON_TASKS: dict[str, PythonTask] = {
 }
 """In the order of the paper's Table 1."""
 
+NAMED = ("word", "var", "func", "file")
+"""Kinds of slot that any lower-case name can fill."""
+
+MEANT = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
+"""What Python has a meaning for."""
+
 
 def programs(
-    n: int, *, split: str | None = "train", seed: int = 0, tasks: Iterable[str] = PYTHON_TASKS
+    n: int,
+    *,
+    split: str | None = "train",
+    seed: int = 0,
+    tasks: Iterable[str] = PYTHON_TASKS,
+    names: Iterable[str] = (),
 ) -> list[str]:
     """Whole programs of the tasks, each task equally often, and both sides of a pair by turns.
 
@@ -52,12 +65,15 @@ def programs(
         n: how many programs.
         split: whose names stand in them; None: those of all splits, which only a tokenizer should
             be trained on.
-        tasks: names out of `PYTHON_TASKS`.
+        tasks: which, by their names in `PYTHON_TASKS`.
+        names: more lower-case names to write with, dealt out to variables, functions, files and
+            words in strings; those that any split's lists hold, or that mean something in Python,
+            are left out. A model that met few names takes a string's end for a property of them.
 
     Raises:
         TaskError: there is no such split or task, or none at all.
     """
-    words, chosen = _words(split), _chosen(tasks)
+    words, chosen = _with_more(_words(split), names), _chosen(tasks)
     rng = random.Random(f"programs/{split}/{seed}")
     made = []
     for row in range(n):
@@ -83,6 +99,13 @@ def _words(split: str | None) -> Words:
     if split not in SPLITS:
         raise TaskError(f"unknown split {split!r}: {nearest(split, SPLITS)}")
     return WORDS_OF[split]
+
+
+def _with_more(words: Words, names: Iterable[str]) -> Words:
+    listed = {word for kind in EVERY_WORD.values() for word in kind}
+    more = [name for name in dict.fromkeys(names) if name not in listed | MEANT]
+    dealt = {kind: more[at :: len(NAMED)] for at, kind in enumerate(NAMED)}
+    return {kind: [*own, *dealt.get(kind, ())] for kind, own in words.items()}
 
 
 def _chosen(tasks: Iterable[str]) -> list[PythonTask]:

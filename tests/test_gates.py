@@ -3,9 +3,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapeout.find.masks import GATES, HardConcrete, Heaviside, Linear
+from tapeout.gates import GATES, HardConcrete, Heaviside, Linear
 
-from ...tiny import gap
+from .tiny import gap
 
 
 def seeded(seed: int = 0) -> torch.Generator:
