@@ -65,11 +65,36 @@ def test_equals_torch_topk(dtype, shape, seed):
 
 
 @given(values=some_rows(st.floats(width=32)), k=st.integers(1, 8))
-def test_both_ways_to_the_threshold_agree(values, k):
+def test_all_devices_keep_the_same(values, k):
     x = rows(values, torch.float32)
     k = min(k, x.shape[-1])
-    size = x.view(torch.int32).bitwise_and(torch.iinfo(torch.int32).max)
-    assert torch.equal(module._by_partition(size, k), module._by_topk(size, k))
+    bits = x.view(torch.int32)
+    assert torch.equal(
+        torch.from_numpy(module._by_numpy(bits.numpy(), k)), module._by_torch(bits, k)
+    )
+
+
+@pytest.mark.parametrize("levels", [0, 3, 40])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@given(
+    wide=st.tuples(st.integers(1, 3), st.integers(500, 2100)) | st.just((1, 20_000)),
+    share=st.floats(0.01, 1),
+    seed=st.integers(0, 99),
+)
+def test_wide_rows_with_and_without_ties(dtype, levels, wide, share, seed):
+    x = torch.randn(wide, generator=torch.Generator().manual_seed(seed)).to(dtype)
+    x = (x * levels).round() if levels else x
+    x = x.sort(dim=-1).values if seed % 3 == 0 else x
+    k = max(int(share * wide[1]), 1)
+    order = x.abs().sort(dim=-1, descending=True, stable=True).indices[:, :k]
+    assert torch.equal(abs_topk_mask(x, k), torch.zeros_like(x).bool().scatter(-1, order, True))
+
+
+def test_a_sample_that_misleads_changes_nothing():
+    x = torch.zeros(1, 20_000)
+    x[:, 1::5] = torch.randn(4_000)  # every fifth number is looked at, and all of those are 0
+    kept = abs_topk_mask(x, 500)
+    assert torch.equal(x[kept].abs().sort().values, x.abs().sort().values[0, -500:])
 
 
 def test_rows_that_do_not_lie_one_after_the_other():

@@ -67,19 +67,16 @@ def project(parameters: list[Sparse], density: float, floor: int) -> None:
         k = max(round(density * weight.numel()), 1)
         kept = abs_topk_mask(weight.reshape(1, -1), k).view_as(weight)
         if sparse.neurons is not None and floor:
-            kept = _with_floor(weight, kept, sparse.neurons, floor)
-        weight.mul_(kept)
+            _hold_floor(weight, kept, sparse.neurons, floor)
+        weight.mul_(kept.view(torch.uint8))  # booleans are slower to multiply by
 
 
-def _with_floor(weight: Tensor, kept: Tensor, neurons: int, floor: int) -> Tensor:
+def _hold_floor(weight: Tensor, kept: Tensor, neurons: int, floor: int) -> None:
     """Where a neuron has fewer than `floor` weights left, its largest stay as well."""
     rows, mask = (weight, kept) if neurons == 0 else (weight.T, kept.T)
-    poor = (mask.sum(dim=1) < min(floor, rows.shape[1])).nonzero()[:, 0]
-    if not len(poor):
-        return kept
-    mask = mask.clone()
+    left = mask.view(torch.uint8).sum(dim=1, dtype=torch.int32)
+    poor = (left < min(floor, rows.shape[1])).nonzero()[:, 0]
     mask[poor] |= abs_topk_mask(rows[poor].contiguous(), floor)
-    return mask if neurons == 0 else mask.T
 
 
 @dataclass(frozen=True)
