@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from tapeout.circuits import Circuit, Universe, WeightEdges, weight_edges
+from tapeout.circuits import SPARSE_NODES, Circuit, Universe, WeightEdges, weight_edges
 from tapeout.errors import CircuitError
 from tapeout.interventions import Mean, restrict
 from tapeout.models import Model
@@ -26,10 +26,6 @@ from ..tiny import (
     weight_sparse,
 )
 
-EIGHT = (
-    "attn.act_in,attn.q:channel,attn.k:channel,attn.v:channel,attn.resid_delta:channel,"
-    "mlp.act_in,mlp.post_act,mlp.resid_delta:channel"
-)
 QKV = {"attn.q": 0, "attn.k": 1, "attn.v": 2}
 """Their places in the projection that holds all three."""
 
@@ -76,7 +72,7 @@ def by_hand(model: Model, circuit: Circuit) -> dict[tuple[int, str, str], dict]:
 @given(some_sizes(), st.floats(0, 1))
 def test_every_nonzero_weight_between_two_kept_nodes_is_an_edge(sizes: Sizes, share: float):
     model = sparse(sizes)
-    circuit = random_circuit(model, EIGHT, share=share, seed=sizes.seed)
+    circuit = random_circuit(model, SPARSE_NODES, share=share, seed=sizes.seed)
     found = weight_edges(model, circuit)
     expected = by_hand(model, circuit)
     for part in found.connections:
@@ -93,7 +89,7 @@ def test_every_nonzero_weight_between_two_kept_nodes_is_an_edge(sizes: Sizes, sh
 def test_edges_and_biases_are_all_that_the_circuit_runs_on(sizes: Sizes, share: float):
     # a sink takes a part of a dropped value's mean that differs from position to position
     model = sparse(sizes, bias=True, sinks=False)
-    circuit = random_circuit(model, EIGHT, share=share, seed=sizes.seed)
+    circuit = random_circuit(model, SPARSE_NODES, share=share, seed=sizes.seed)
     fill = static_replacement(model, circuit, "mean")
     assert isinstance(fill, Mean)
     tokens = random_tokens(3, 6)
@@ -135,7 +131,7 @@ def only(model: Model, found: WeightEdges, fill: Mean) -> Model:
 
 def test_an_edge_less_changes_the_circuit():
     model = sparse(Sizes(layers=1), bias=True, sinks=False)
-    circuit = Circuit.full(Universe.of(model.shape, EIGHT))
+    circuit = Circuit.full(Universe.of(model.shape, SPARSE_NODES))
     tokens = random_tokens(2, 5)
     found = weight_edges(model, circuit)
     fill = static_replacement(model, circuit, "mean")
@@ -150,7 +146,7 @@ def test_what_lies_outside_the_blocks_has_columns_of_its_own():
     model = sparse(Sizes(layers=2), bias=True)
     nodes = ["0.attn.act_in.1", "1.mlp.act_in.1", "1.mlp.act_in.3", "0.mlp.resid_delta.2"]
     nodes += ["0.attn.q.0", "1.mlp.post_act.4"]
-    circuit = Circuit.of(Universe.of(model.shape, EIGHT), nodes)
+    circuit = Circuit.of(Universe.of(model.shape, SPARSE_NODES), nodes)
     found = weight_edges(model, circuit, read=[5, 7, 7], written=[9])
     hf = model.hf
     into = hf.transformer.wte.weight[[5, 7]][:, [1, 3]]
@@ -184,11 +180,11 @@ def test_what_lies_outside_the_blocks_has_columns_of_its_own():
 @pytest.mark.parametrize("family", ["gpt2", "gpt_neox"])
 def test_dense_families_of_the_same_layout_have_all_edges(family: str):
     model = tiny(family)
-    circuit = random_circuit(model, EIGHT)
+    circuit = random_circuit(model, SPARSE_NODES)
     kept = circuit.universe.expand(circuit.kept)
     for part in weight_edges(model, circuit).connections:
         ends = kept[part.layer, part.source], kept[part.layer, part.target]
-        assert len(part) == int(ends[0].sum()) * int(ends[1].sum())
+        assert len(part) == part.pairs == int(ends[0].sum()) * int(ends[1].sum())
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "phi3"])

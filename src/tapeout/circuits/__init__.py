@@ -16,11 +16,13 @@ from ._paper_edges import paper_edges
 from ._scores import Scores
 from ._summary import Count, LayerSummary, Summary, summarise
 from ._universe import LAYER, Group, Universe
-from ._weight_edges import Biases, Connection, WeightEdges, weight_edges
+from ._weight_edges import SIZES, SPARSE_NODES, Biases, Connection, WeightEdges, weight_edges
 
 __all__ = [
     "LAYER",
     "MIB_LIMITS",
+    "SIZES",
+    "SPARSE_NODES",
     "Biases",
     "Circuit",
     "Connection",

@@ -17,6 +17,12 @@ TOKEN = "token"
 STREAM = "resid"
 """In a connection with tokens, channels of the residual stream."""
 
+SPARSE_NODES = (
+    "attn.act_in:channel,attn.q:channel,attn.k:channel,attn.v:channel,attn.resid_delta:channel,"
+    "mlp.act_in:channel,mlp.post_act:channel,mlp.resid_delta:channel"
+)
+"""The universe of the weight-sparse paper: every end of a weight (A.5)."""
+
 SIZES = ("nodes", "edges", "edges_embedding", "edges_unembedding", "biases")
 """What the size of a circuit is told in; only `edges` is the paper's measure."""
 
@@ -33,6 +39,8 @@ class Connection:
         start: the source's channel of every edge; a token's number where the source is `token`.
         end: the target's, likewise.
         weight: the entry of the matrix.
+        pairs: kept channels of the source times those of the target: with dense weights all of
+            them would be edges.
     """
 
     layer: int
@@ -41,6 +49,7 @@ class Connection:
     start: Int[Tensor, " edges"]
     end: Int[Tensor, " edges"]
     weight: Float[Tensor, " edges"]
+    pairs: int
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -111,7 +120,7 @@ def weight_edges(
 
     Args:
         model: the model, of a family whose nodes these are.
-        circuit: the kept nodes, as a rule of the paper's eight sites.
+        circuit: the kept nodes, as a rule of `SPARSE_NODES`.
         read: tokens whose embeddings count, as a rule those of the task's prompts; None for all.
         written: tokens whose unembeddings count, as a rule right ones and foils; None for all.
         transfer: allow a circuit that was found in other weights of the same shape.
@@ -212,6 +221,7 @@ def _nonzero(
         start=rows[start],
         end=columns[end],
         weight=part[start, end],
+        pairs=part.numel(),
     )
 
 

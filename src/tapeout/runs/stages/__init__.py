@@ -16,6 +16,7 @@ from ._smallest import Smallest
 from ._sparse import CorpusStage, Train
 from ._squeeze import SqueezeStage
 from ._sweep import Sweep
+from ._weight_edges import MeanSize, WeightEdgesStage
 
 KINDS: dict[str, type[Stage]] = {
     stage.kind: stage
@@ -40,6 +41,8 @@ KINDS: dict[str, type[Stage]] = {
         Compose,
         Route,
         Verify,
+        WeightEdgesStage,
+        MeanSize,
         Audit,
         TransferStage,
         Extract,

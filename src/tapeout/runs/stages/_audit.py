@@ -67,7 +67,7 @@ class Audit(Stage):
     transfer: bool = False
 
     def run(self, work: Work) -> dict[str, Any]:
-        circuit = _of_nodes(work.inputs["circuit"]) if self.circuit else None
+        circuit = of_nodes(work.inputs["circuit"]) if self.circuit else None
         makers: dict[str, Callable[[], dict[str, Any]]] = {}
         if circuit is not None and "energy" in self.parts:
             makers["energy"] = lambda: self._energy(work, "model", circuit, self.transfer)
@@ -163,7 +163,7 @@ class TransferStage(Stage):
 
     def run(self, work: Work) -> dict[str, Any]:
         task: Task = work.inputs["task"]
-        found = [_of_nodes(circuit) for circuit in work.several("circuits")]
+        found = [of_nodes(circuit) for circuit in work.several("circuits")]
         circuits = dict(zip(self.circuits, found, strict=True))
         log = Journal(work.folder / "cells.jsonl")
         return transfer_matrix(
@@ -182,9 +182,14 @@ class TransferStage(Stage):
         return None
 
 
-def _of_nodes(circuit: Circuit | EdgeCircuit) -> Circuit:
+def of_nodes(circuit: Circuit | EdgeCircuit) -> Circuit:
+    """The circuit, if it is of nodes.
+
+    Raises:
+        RecipeError: it is of edges.
+    """
     if isinstance(circuit, EdgeCircuit):
-        raise RecipeError("audits and transfer take circuits of nodes, not of edges: name others")
+        raise RecipeError("this takes circuits of nodes, not of edges: name others")
     return circuit
 
 
