@@ -7,6 +7,7 @@ from ._bigrams import bigram_logits
 from ._bpe import END, encode_documents, open_tokenizer, tokenizer_mark, train_tokenizer
 from ._config import SparseTraining
 from ._corpus import PYTHON, Document, collect, divide
+from ._inference import run_sparse
 from ._mixture import Mixture, held_out
 from ._prepare import Corpus, CorpusConfig, prepare
 from ._projection import Counts, count, project, sparse_parameters
@@ -38,6 +39,7 @@ __all__ = [
     "open_tokenizer",
     "prepare",
     "project",
+    "run_sparse",
     "sparse_parameters",
     "tokenizer_mark",
     "train_sparse",
