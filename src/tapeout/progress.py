@@ -27,10 +27,18 @@ def drawn(console: Console) -> Iterator[Watcher]:
             if event == "start":
                 bars.reset(current, total=1, description=stage, visible=True)
             elif event == "progress":
-                bars.update(current, completed=details["done"], total=details["total"])
+                done, total = details.pop("done"), details.pop("total")
+                words = "  ".join([stage, *map(_words, details.items())])
+                bars.update(current, completed=done, total=total, description=words)
             elif event == "done":
                 console.print(f"  {stage:<16} {details['seconds']:6.1f} s", highlight=False)
             elif event == "reused":
                 console.print(f"  {stage:<16}   reused", highlight=False)
 
         yield watch
+
+
+def _words(number: tuple[str, float]) -> str:
+    name, value = number
+    written = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
+    return f"{name.replace('_', ' ')} {written}"

@@ -75,7 +75,7 @@ def test_a_killed_training_goes_on(recipe: dict[str, Any], shared: Path, monkeyp
     whole, train = _sparse.train_sparse, []
 
     def killed(*args: Any, progress: Any, **options: Any) -> Any:
-        def stop(done: int, total: int) -> None:
+        def stop(done: int, total: int, **numbers: float) -> None:
             train.append(done)
             if done == 5:
                 raise KeyboardInterrupt

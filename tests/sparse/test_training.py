@@ -77,9 +77,11 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path, kind, config):
         config,
         validation=Counting().at(99),
         checkpoint=tmp_path / "training",
-        progress=lambda step, _: done.append(step),
+        progress=lambda step, _, **numbers: done.append((step, numbers)),
     )
-    assert done[0] == 18
+    step, numbers = done[0]
+    assert step == 18 and numbers["loss"] == whole.curve[17]["loss"]
+    assert numbers["tokens_per_second"] > 0 and 0 < numbers["nonzero"] <= whole.counts.total
     assert same(weights(resumed.model), weights(whole.model))
     assert resumed.curve == whole.curve
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -167,7 +168,7 @@ class _Session:
             inputs=_Lazy(self, planned.inputs),
             folders={field: item.folder for field, item in named.items()},
             metrics={field: item.metrics for field, item in named.items()},
-            progress=lambda done, total: log.progress(planned.name, done, total),
+            progress=partial(log.progress, planned.name),
         )
 
 
@@ -209,12 +210,12 @@ class _Log:
         self._file.flush()
         self._watch(event, stage, **details)
 
-    def progress(self, stage: str, done: int, total: int) -> None:
+    def progress(self, stage: str, done: int, total: int, **numbers: int | float) -> None:
         """At most one line per interval; the last step always."""
         now = time.monotonic()
         if done >= total or now - self._last >= INTERVAL:
             self._last = now
-            self("progress", stage, done=done, total=total)
+            self("progress", stage, done=done, total=total, **numbers)
 
 
 def _link(link: Path, target: Path) -> None:

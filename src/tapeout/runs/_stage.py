@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-Progress = Callable[[int, int], None]
+Progress = Callable[..., None]
+"""Called with what is done and all there is, and by name with numbers that are worth watching."""
 T = TypeVar("T")
 
 
@@ -55,7 +56,7 @@ class Work:
             None if it names none; those of a list are under `FIELD.0` and so on.
         folders: field name -> the folder of that stage's artifact.
         metrics: field name -> what that stage reported.
-        progress: to be called with what is done and all there is.
+        progress: see `Progress`.
     """
 
     folder: Path

@@ -56,6 +56,10 @@ class GatedTrainer(SparseTrainer):
                 self.parameters[name].copy_(weight)
         return super().finished()
 
+    @torch.no_grad()
+    def nonzero(self) -> int:
+        return sum(int(weight.count_nonzero()) for weight in self._gated(None).values())
+
     def _penalty(self) -> Tensor:
         return self.config.penalty * (self._open() - self.config.density).clamp(min=0)
 

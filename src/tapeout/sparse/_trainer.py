@@ -15,7 +15,7 @@ from ..checkpoint import load_training, restore, save_training
 from ..errors import ModelError, RunError
 from ..models.modeling_weight_sparse import WeightSparseForCausalLM
 from ._config import SparseTraining
-from ._projection import project, sparse_parameters
+from ._projection import count, project, sparse_parameters
 from ._schedule import Schedule
 
 
@@ -32,6 +32,7 @@ class SparseTrainer:
     Attributes:
         parameters: of the model, by name.
         trained: these and whatever else the optimiser moves.
+        tokens: that the last update of this process learned from.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class SparseTrainer:
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.step = 0
+        self.step = self.tokens = 0
         self.curve: list[dict[str, float]] = []
 
     def update(self) -> None:
@@ -71,7 +72,9 @@ class SparseTrainer:
             ModelError: the loss is not finite.
         """
         self.optimizer.zero_grad()
-        loss = self._loss(self._rows())
+        rows = self._rows()
+        self.tokens = rows[:, 1:].numel()
+        loss = self._loss(rows)
         (loss + self._penalty()).backward()
         value = self._together(loss.detach())
         if not math.isfinite(value):
@@ -89,6 +92,10 @@ class SparseTrainer:
     def finished(self) -> WeightSparseForCausalLM:
         """The trained model, in evaluation mode."""
         return self.model.eval()
+
+    def nonzero(self) -> int:
+        """Weights that are not zero, of those that are kept sparse."""
+        return count(self.sparse).nonzero
 
     def _penalty(self) -> Tensor | float:
         """What is added to the loss."""

@@ -1,5 +1,6 @@
 """Training a weight-sparse transformer, or its dense twin by the same loop."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from ._gated import GatedTrainer
 from ._projection import Counts, count, least_density
 from ._trainer import SparseTrainer, Windows
 
-Progress = Callable[[int, int], None]
+Progress = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def train_sparse(
         validation: windows to measure the loss on, shape [rows, pos].
         checkpoint: a file to go on from and to save to, as the training goes; a training that
             was killed goes on to the same weights, bit for bit on one thread.
-        progress: called with the steps done and all of them.
+        progress: called with the steps done and all of them, and by name with `loss`,
+            `tokens_per_second` (in this process, since it began) and `nonzero` weights.
 
     Raises:
         ModelError: the loss is no longer finite, or a batch does not divide among the processes.
@@ -70,9 +72,26 @@ def train_sparse(
         config.steps,
         checkpoint=checkpoint,
         save_every=config.save_every,
-        progress=progress,
+        progress=progress and _told(trainer, progress),
     )
     possible = least_density(trainer.sparse, config.floor) if kind is SparseTrainer else 0.0
     return Trained(
         trainer.finished(), count(trainer.sparse), trainer.curve, config.density, possible
     )
+
+
+def _told(trainer: SparseTrainer, progress: Progress) -> Callable[[int, int], None]:
+    began, tokens = time.monotonic(), 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal tokens
+        tokens += trainer.tokens
+        progress(
+            done,
+            total,
+            loss=trainer.curve[-1]["loss"],
+            tokens_per_second=tokens / (time.monotonic() - began),
+            nonzero=trainer.nonzero(),
+        )
+
+    return tell
