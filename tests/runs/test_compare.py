@@ -66,6 +66,29 @@ def test_one_row_for_every_circuit_and_seed(compared):
         assert row["kl"] >= -1e-6 and row["peak_mb"] > 0
 
 
+def test_means_of_another_text_and_weights_of_circuits(given, tmp_path):
+    calibrated = {"calibrate": True, "objective": "candidates", "random_seeds": 1}
+    data = given | {
+        "methods": {
+            "found": {
+                "scores": {"kind": "find", "universe": "mlp.post_act", "baseline": "mean"},
+                "circuits": {"lossy": {"loss": 5.0, "objective": "candidates"}},
+            }
+        },
+        "replacement": "mean",
+        "reference": {"name": "text", "n": {"reference": 4}, "minimum": 0},
+        "verify": calibrated,
+    }
+    comparison = read_comparison(written(tmp_path, data))
+    finished = run_recipe(comparison_recipe(comparison), tmp_path / "run")
+    (row,) = comparison_rows(comparison, finished)
+    assert row["target_loss"] == 5.0 and row["replacement"].startswith("mean")
+    proof = finished["words.found.lossy.0.proof"].metrics
+    assert row["loss"] == proof["calibration"]["loss"]["with"]["value"] != row["loss_uncalibrated"]
+    counted = comparison_recipe(read_comparison(written(tmp_path, data | {"weights": True})))
+    assert "words.found.lossy.0.weights" in [planned.name for planned in counted.stages]
+
+
 def test_rivals_are_matched(compared):
     _, finished, rows = compared
     learned, same_size, same_kl = rows[0], rows[2], rows[3]

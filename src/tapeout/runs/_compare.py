@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..circuits import SIZES
 from ..errors import RecipeError, nearest
 from ._config import from_dict, read_yaml
 from ._recipe import Recipe, parse_recipe
@@ -44,6 +45,9 @@ class Comparison:
         replacement: what nodes outside the circuits are given.
         seeds: of methods that have one.
         verify: further settings of the `verify` stages, such as `split` or `random_seeds`.
+        reference: a `task` stage's settings, whose reference examples means are taken over; left
+            empty, each task's own.
+        weights: also count the weights between the nodes of every circuit.
     """
 
     name: str
@@ -53,6 +57,8 @@ class Comparison:
     replacement: str = "counterfactual"
     seeds: tuple[int, ...] = (0,)
     verify: dict[str, Any] = field(default_factory=dict)
+    reference: dict[str, Any] = field(default_factory=dict)
+    weights: bool = False
 
     def contenders(self) -> dict[str, Contender]:
         """The methods, checked.
@@ -91,9 +97,13 @@ def comparison_recipe(comparison: Comparison) -> Recipe:
         RecipeError: a wrong key, kind or value; or `like` or `rival` names no earlier circuit.
     """
     stages: dict[str, Any] = {"model": {"kind": "load", "source": comparison.model}}
+    means = "mean" in json.dumps([comparison.methods, comparison.replacement])
+    if comparison.reference:
+        stages["reference"] = {"kind": "task"} | comparison.reference
+        stages["means"] = {"kind": "means", "task": "reference"} | _sites(comparison)
     for task, settings in comparison.tasks.items():
         stages[task] = {"kind": "task"} | ({"name": task} | settings)
-        if "mean" in json.dumps([comparison.methods, comparison.replacement]):
+        if means and not comparison.reference:
             stages[f"{task}.means"] = {"kind": "means"} | _sites(comparison)
         for method, contender in comparison.contenders().items():
             for seed in comparison.seeds if _seeded(contender) else comparison.seeds[:1]:
@@ -115,7 +125,11 @@ def comparison_rows(
                         scores, circuit = finished[f"{task}.{method}.{seed}"], finished[place]
                         about = {"task": task, "method": method, "circuit": label, "seed": seed}
                         proof = finished[f"{place}.proof"]
-                        rows.append(about | _row(scores, circuit, proof))
+                        row = about | _row(scores, circuit, proof) | _losses(circuit, proof)
+                        if f"{place}.weights" in finished:
+                            found = finished[f"{place}.weights"].metrics
+                            row |= {size: found[size] for size in SIZES}
+                        rows.append(row)
     return rows
 
 
@@ -158,6 +172,8 @@ def _add(
         stages[place] = chosen
         proof = {"kind": "verify", "task": task, "circuit": place}
         stages[f"{place}.proof"] = proof | comparison.verify
+        if comparison.weights:
+            stages[f"{place}.weights"] = {"kind": "weight_edges", "task": task, "circuit": place}
 
 
 def _circuit(stages: Mapping[str, Any], place: str, seed: int, first: int) -> str:
@@ -167,6 +183,17 @@ def _circuit(stages: Mapping[str, Any], place: str, seed: int, first: int) -> st
             return name
     known = {n.rpartition(".")[0] for n, s in stages.items() if s["kind"] == "select"}
     raise RecipeError(f"no earlier circuit {place!r}: {nearest(place, sorted(known))}")
+
+
+def _losses(circuit: Finished, proof: Finished) -> dict[str, Any]:
+    """The loss that a circuit was sized to, and its own on the proof's split, calibrated or not."""
+    row: dict[str, Any] = {}
+    if "loss" in circuit.metrics:
+        row["target_loss"] = circuit.metrics["loss"]["bar"]
+    if "calibration" in proof.metrics:
+        both = proof.metrics["calibration"]["loss"]
+        row |= {"loss": both["with"]["value"], "loss_uncalibrated": both["without"]["value"]}
+    return row
 
 
 def _row(scores: Finished, circuit: Finished, proof: Finished) -> dict[str, Any]:
