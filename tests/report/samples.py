@@ -126,6 +126,47 @@ def transfer() -> Json:
     return setting("addition/test", "zero") | {"n": 40, "cells": cells}
 
 
+def weight_edges(**changes: Any) -> Json:
+    """A neuron, and a head with one query, key and value."""
+    sites = [("mlp.act_in", 1), ("mlp.post_act", 7), ("mlp.resid_delta", 3), ("attn.act_in", 3)]
+    sites += [("attn.q", 5), ("attn.k", 5), ("attn.v", 6), ("attn.resid_delta", 0)]
+    nodes = [
+        {
+            "layer": int(site.startswith("attn")),
+            "site": site,
+            "channel": channel,
+            "head": 1 if site[5:] in "qkv" else None,
+            "bias": 0.25 if site == "attn.q" else 0.0,
+            "deviation": 0.5,
+        }
+        for site, channel in sites
+    ]
+    ends = [(0, 1), (1, 2), (3, 5), (3, 6), (6, 7)]
+    edges = [
+        {"source": a, "target": b, "weight": (-1.0) ** at, "flow": 0.5 - at / 10}
+        for at, (a, b) in enumerate(ends)
+    ]
+    tokens = [{"token": "x\n", "weight": -0.5}, {"token": "y", "weight": 1.5}]
+    streams = [
+        {"channel": 0, "read": [], "written": tokens},
+        {"channel": 1, "read": tokens, "written": []},
+        {"channel": 3, "read": [], "written": []},
+    ]
+    drawn = {"nodes": nodes, "edges": edges, "streams": streams, "split": "ioi/test", "n": 40}
+    drawn |= {"unconnected": 2, "more_nodes": 0, "more_edges": 0}
+    layer = {"layer": 0, "nodes": 3, "edges": 2, "biases": 0, "connections": []}
+    counts = {"nodes": 10, "edges": 5, "pairs": 9, "biases": 1}
+    counts |= {"edges_embedding": 2, "edges_unembedding": 2}
+    about = {"task": "ioi", "split": "ioi/test", "n": 40, "model": "m"}
+    return about | counts | {"by_layer": [layer], "diagram": drawn} | changes
+
+
+def mean_size() -> Json:
+    names = ("nodes", "edges", "edges_embedding", "edges_unembedding", "biases")
+    means = {name: 1.5 + place for place, name in enumerate(names)}
+    return {"n": 2, "tasks": ["ioi", "other"], "geometric_mean": means}
+
+
 def compose() -> Json:
     trial = {"trial": "union", "size": 30, "share": 0.3, "routed": False}
     turns = trial | {"trial": "by step", "size": 35, "routed": True}

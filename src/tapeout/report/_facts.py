@@ -23,6 +23,8 @@ _KNOWN = {
     "transfer",
     "compose",
     "route",
+    "weight_edges",
+    "mean_size",
 }
 
 

@@ -14,6 +14,7 @@ from ._shell import shell, write_page
 from ._smallest import smallest_section
 from ._trained import trained_section
 from ._transfer import transfer_section
+from ._weights import weights_section
 
 
 def write_report(run: str | Path) -> Path:
@@ -52,6 +53,10 @@ def _sections(results: Results, again: bool) -> list[Html]:
         ),
         composed_section(
             "Masks by regime", [(stage.name, found) for stage, found in results.routed]
+        ),
+        weights_section(
+            [(stage.name, found) for stage, found in results.weights],
+            [(stage.name, found) for stage, found in results.mean_sizes],
         ),
         sizes_section(results),
         speed_section(results),

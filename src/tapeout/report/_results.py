@@ -16,6 +16,7 @@ from ._smallest import Smallest
 from ._trained import Trained
 from ._transfer import Transfer
 from ._views import Extracted, Frontier, Loaded, Sizes, Speed, Task
+from ._weights_view import MeanSize, Weights
 
 SCHEMA_VERSION = 1
 MODELS = ("load", "base", "train", "condition")
@@ -91,6 +92,14 @@ class Results:
     def circuits(self) -> list[tuple[Stage, Sizes]]:
         """Chosen, brought in, or made of others."""
         return self._views(CIRCUITS, Sizes.of)
+
+    @cached_property
+    def weights(self) -> list[tuple[Stage, Weights]]:
+        return self._views(("weight_edges",), Weights.of)
+
+    @cached_property
+    def mean_sizes(self) -> list[tuple[Stage, MeanSize]]:
+        return self._views(("mean_size",), MeanSize.of)
 
     @cached_property
     def proofs(self) -> list[tuple[Stage, Evidence]]:

@@ -20,6 +20,7 @@ from ._trained import trained_table
 from ._transfer import transfer_table
 from ._values import Kept
 from ._views import Frontier, Sizes, Speed, Worth
+from ._weights import mean_table, weights_table
 
 _BLOCKS = "▁▂▃▄▅▆▇"
 _LAYERS_A_LINE = 40
@@ -39,6 +40,8 @@ def tables_of(stages: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
         "circuit": sizes_table,
         "verify": evidence_table,
         "measure": speed_table,
+        "weight_edges": weights_table,
+        "mean_size": mean_table,
         "condition": conditioned_table,
         "transfer": transfer_table,
         "compose": composed_table,
