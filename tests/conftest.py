@@ -7,6 +7,8 @@ import torch
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if not torch.cuda.is_available():  # has to be said before Triton is first imported
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 settings.register_profile(
     "tapeout",

@@ -65,10 +65,14 @@ def abs_topk_mask(x: Tensor, k: int) -> Tensor:
     rows = x.detach().reshape(-1, x.shape[-1]).view(BITS[x.element_size()])
     if x.is_cpu:
         return torch.from_numpy(_by_numpy(rows.numpy(), k)).view(x.shape)
-    kernels = _kernels() if x.is_cuda else None
-    if kernels is not None and kernels.takes(rows):
-        return kernels.largest(rows, k).view(x.shape)
-    return _by_torch(rows, k).view(x.shape)
+    return (_on_gpu if x.is_cuda else _by_torch)(rows, k).view(x.shape)
+
+
+def _on_gpu(rows: Tensor, k: int) -> Tensor:
+    kernels = _kernels()
+    if kernels is None or not kernels.takes(rows):
+        return _by_torch(rows, k)
+    return kernels.largest(rows, k)
 
 
 @cache
