@@ -1,0 +1,210 @@
+"""Changing one channel of the sparse model, and what that does to the dense one.
+
+A change of one channel that a sublayer of the sparse model reads becomes, through the decoder, a
+change of what the same sublayer of the dense model reads; the rest of its stream stays as it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ...errors import TaskError
+from ...models import Model, Tap, Tokens, Watch, attached
+from ...tasks import Batch, Split
+from ._bridge import Bridges
+from ._hybrid import paired
+
+SITES = ("attn.act_in", "mlp.act_in")
+
+
+@dataclass(frozen=True, order=True)
+class Channel:
+    """A channel that a sublayer of the sparse model reads.
+
+    Attributes:
+        place: the sublayer, counted as they run.
+        index: of the channel.
+    """
+
+    place: int
+    index: int
+
+    @property
+    def name(self) -> str:
+        """Such as `1.attn.act_in.83`."""
+        return f"{self.place // 2}.{SITES[self.place % 2]}.{self.index}"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The dense model's probability of both answers, by prompt.
+
+    Attributes:
+        own: of the prompt's answer.
+        other: of its counterfactual's.
+    """
+
+    own: Float[Tensor, " prompts"]
+    other: Float[Tensor, " prompts"]
+
+
+class Steering:
+    """Interventions in one pair of models.
+
+    Args:
+        dense, sparse, bridges: as `train_bridges` gave them.
+
+    Raises:
+        ModelError: the bridges are not of these models.
+
+    Source: weight-sparse transformers, appendix A.4. Bridges map streams before their norms, while
+    channels are read behind them; so what a decoder gives is multiplied by the ratio of the
+    streams' average sizes. The paper folds the norms' weights into projections; here they are
+    divided out on the sparse side and multiplied in on the dense one.
+    """
+
+    def __init__(self, dense: Model, sparse: Model, bridges: Bridges) -> None:
+        bridges.check(dense, sparse)
+        paired(dense, sparse)
+        self.dense, self.sparse, self.bridges = dense, sparse, bridges
+        self.maps = [self._map(place) for place in range(len(bridges))]
+
+    def differences(self, tokens: Tokens, others: Tokens) -> list[Float[Tensor, "rows pos width"]]:
+        """By place, what the sparse model reads at every token of other prompts less of these."""
+        seen = [self._read(some) for some in (tokens, others)]
+        return [other - own for own, other in zip(*seen, strict=True)]
+
+    def change(
+        self, channel: Channel, difference: Float[Tensor, "rows pos"]
+    ) -> Float[Tensor, "rows pos width"]:
+        """What the dense model's sublayer is to read in addition."""
+        return difference[..., None] * self.maps[channel.place][channel.index]
+
+    @contextmanager
+    def steered(self, place: int, change: Float[Tensor, "rows pos width"]) -> Iterator[None]:
+        """Inside the block the dense model's sublayer reads that in addition."""
+
+        def add(whole: Tensor) -> Tensor:
+            beside = whole.shape[-1] - change.shape[-1]  # positions, where they are channels
+            return whole + F.pad(change.to(whole.dtype), (0, beside))
+
+        with attached([(self._tap(self.dense, place), add)]):
+            yield
+
+    def answers(
+        self, split: Split, channel: Channel | None, strengths: Sequence[float], *, size: int = 64
+    ) -> list[Answers]:
+        """Both answers' probabilities at every strength, in the split's order.
+
+        Args:
+            split: prompts with counterfactuals, and answers of one token to both.
+            channel: the one that is steered; None for the model on the counterfactual prompts.
+            strengths: 0 changes nothing, 1 makes up the whole difference.
+            size: prompts at once.
+
+        Raises:
+            TaskError: a prompt has no counterfactual, or not an answer of one token to both.
+        """
+        rows: list[Tensor] = []
+        found: list[list[Tensor]] = []
+        for batch, ids in pairs_of(split, size):
+            rows.append(batch.rows)
+            found.append(self._batch(batch, ids.to(self.dense.device), channel, strengths))
+        order = torch.cat(rows).argsort()
+        whole = torch.cat([torch.stack(part) for part in found], dim=1)[:, order]
+        return [Answers(own=some[:, 0], other=some[:, 1]) for some in whole]
+
+    @torch.no_grad()
+    def _batch(
+        self, batch: Batch, ids: Tensor, channel: Channel | None, strengths: Sequence[float]
+    ) -> list[Tensor]:
+        """By strength, the probabilities of both answers; each of shape [rows, 2]."""
+        tokens, others = batch.tokens, batch.partners
+        assert others is not None
+        with self.dense.frozen(), self.sparse.frozen():
+            if channel is None:
+                return [_probabilities(self.dense, others, ids)] * len(strengths)
+            difference = self.differences(tokens, others)[channel.place][..., channel.index]
+            change, found = self.change(channel, difference.to(ids.device)), []
+            for strength in strengths:
+                with self.steered(channel.place, strength * change):
+                    found.append(_probabilities(self.dense, tokens, ids))
+        return found
+
+    def _read(self, tokens: Tokens) -> list[Tensor]:
+        """What the sparse model's sublayers read; channels of positions are left out."""
+        seen: list[Tensor] = []
+
+        def see(width: int, whole: Tensor) -> None:
+            seen.append(whole[..., :width])
+
+        watches: list[tuple[Tap, Watch]] = [
+            (self._tap(self.sparse, place), partial(see, len(rows)))
+            for place, rows in enumerate(self.maps)
+        ]
+        with torch.no_grad(), attached(watches):
+            self.sparse.logits(tokens, keep=1)
+        return seen
+
+    def _map(self, place: int) -> Float[Tensor, "sparse dense"]:
+        """By channel of the sparse model, what one unit of it is where the dense model reads."""
+        decoder = self.bridges[place].decoder.weight.detach().to(self.dense.device)
+        rms = self.bridges.sparse_rms[place], self.bridges.dense_rms[place]
+        ours = _scale(_norm(self.sparse, place), rms[0], decoder[0])
+        theirs = _scale(_norm(self.dense, place), rms[1], decoder[:, 0])
+        return decoder.T / ours[:, None] * theirs
+
+    @staticmethod
+    def _tap(model: Model, place: int) -> Tap:
+        return model.tap(place // 2, SITES[place % 2])
+
+
+def _norm(model: Model, place: int) -> nn.Module | None:
+    """What a sublayer's input goes through; some families have nothing there."""
+    family = model.anatomy.family
+    path = (family.attn, family.mlp)[place % 2].norm
+    return model.hf.get_submodule(f"{family.layers}.{place // 2}.{path}") if path else None
+
+
+@torch.no_grad()
+def _scale(
+    norm: nn.Module | None, rms: Tensor, like: Float[Tensor, " width"]
+) -> Float[Tensor, " width"]:
+    """What every channel is multiplied by between the stream and a sublayer, on average.
+
+    The norm's own weights are seen on a vector whose channels are all as large.
+    """
+    sign = torch.ones_like(like)
+    if norm is None:
+        return sign
+    sign[1::2] = -1  # so that a norm which takes the mean away leaves it as it is
+    there, back = (norm(1e3 * some[None, None])[0, 0] for some in (sign, -sign))
+    return (there - back).to(like.dtype) * sign / 2 / rms.to(like)
+
+
+def _probabilities(
+    model: Model, tokens: Tokens, ids: Int[Tensor, "rows two"]
+) -> Float[Tensor, "rows two"]:
+    return model.logits(tokens, keep=1)[:, -1].float().softmax(dim=-1).gather(1, ids).cpu()
+
+
+def pairs_of(split: Split, size: int) -> Iterator[tuple[Batch, Int[Tensor, "rows two"]]]:
+    """Batches with partners, and the tokens of both answers of every prompt.
+
+    Raises:
+        TaskError: a prompt has no counterfactual, or not an answer of one token to both.
+    """
+    for batch in split.batches(size, partner="counterfactual"):
+        others = [split.encoded[row].counterfactual_answer for row in batch.rows.tolist()]
+        if batch.answer_length > 1 or not all(others):
+            raise TaskError(
+                f"steering goes from one answer to another, so {split.name} needs answers of one "
+                "token, also to every counterfactual: use a task such as single_double_quote"
+            )
+        yield batch, torch.stack([batch.answers[:, 0], torch.tensor(others)[:, 0]], dim=1)

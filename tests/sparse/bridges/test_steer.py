@@ -1,0 +1,115 @@
+import pytest
+import torch
+
+from tapeout.errors import ModelError, TaskError
+from tapeout.models import Model, Tokens, attached
+from tapeout.sparse.bridges import (
+    Bridges,
+    Channel,
+    Steering,
+    controls,
+    edit_sizes,
+    largest,
+    most_moving,
+)
+
+from ...tiny import Sizes, gap
+from ...words import word_model, word_task
+
+LLAMA, SPARSE = Sizes(layers=2), Sizes(layers=2, seed=6)
+TASK = word_task(n=9)
+
+
+def steering_of(dense: Model, sparse: Model) -> Steering:
+    sizes = [model.shape.width(0, "attn.resid_delta") for model in (dense, sparse)]
+    bridges = Bridges(4, *sizes, share=1.0, seed=0)
+    bridges.weights = dense.fingerprint.weights, sparse.fingerprint.weights
+    return Steering(dense, sparse, bridges)
+
+
+@pytest.fixture
+def steering() -> Steering:
+    return steering_of(word_model("llama", LLAMA), word_model("weight_sparse", SPARSE))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2", "olmo2", "weight_sparse"])
+def test_between_two_copies_a_channel_is_patched(family):
+    """With bridges that do nothing, the one channel is read as on the other prompt."""
+    model = word_model(family, SPARSE)
+    found = steering_of(model, word_model(family, SPARSE))
+    for bridge in found.bridges:
+        bridge.decoder.weight.copy_(torch.eye(len(bridge.decoder.weight)))
+    found = Steering(model, found.sparse, found.bridges)
+    tokens, others = (Tokens(torch.arange(start, start + 10).view(2, 5)) for start in (3, 30))
+    for place in range(4):
+        tap = model.tap(place // 2, ("attn.act_in", "mlp.act_in")[place % 2])
+        seen: list[torch.Tensor] = []
+        with attached([(tap, seen.append)]):
+            model.logits(others)
+
+        def patched(whole: torch.Tensor, there: torch.Tensor = seen[0]) -> torch.Tensor:
+            new = whole.clone()
+            new[..., 1] = there[..., 1]
+            return new
+
+        with attached([(tap, patched)]):
+            wanted = model.logits(tokens)
+        difference = found.differences(tokens, others)[place][..., 1]
+        with found.steered(place, found.change(Channel(place, 1), difference)):
+            assert gap(model.logits(tokens), wanted) <= 1e-5
+
+
+@torch.no_grad()
+def test_no_strength_changes_nothing(steering: Steering):
+    channel = largest(edit_sizes(steering, TASK.test), 1)[0]
+    none, full = steering.answers(TASK.test, channel, (0.0, 1.0), size=4)
+    for row, item in enumerate(TASK.test.encoded):
+        logits = steering.dense.logits(Tokens(torch.tensor([item.prompt])), keep=1)
+        chances = logits[0, -1].softmax(dim=-1)
+        assert none.own[row].item() == pytest.approx(chances[item.answers[0][0]].item(), abs=1e-6)
+        other = chances[item.counterfactual_answer[0]].item()
+        assert none.other[row].item() == pytest.approx(other, abs=1e-6)
+    assert gap(none.other, full.other) > 1e-4
+
+
+def test_the_counterfactual_prompts_themselves(steering: Steering):
+    (found,) = steering.answers(TASK.test, None, (1.0,))
+    item = TASK.test.encoded[0]
+    logits = steering.dense.logits(Tokens(torch.tensor([item.counterfactual])), keep=1)
+    wanted = logits[0, -1].softmax(dim=-1)[item.counterfactual_answer[0]].item()
+    assert found.other[0].item() == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_channel_is_the_one_that_moves_most(steering: Steering):
+    sizes = edit_sizes(steering, TASK.train)
+    some = largest(sizes, 5)
+    assert [sizes[c.place][c.index] for c in some] == sorted(
+        (size for row in sizes for size in row), reverse=True
+    )[:5]
+    channel, moves = most_moving(steering, TASK.train, some)
+    assert moves[some.index(channel)] == max(moves)
+    others = controls(sizes, channel, 4, seed=1)
+    assert len(set(others)) == 4 and channel not in others
+    assert {other.place for other in others} == {channel.place}
+    assert all(sizes[other.place][other.index] > 0 for other in others)
+
+
+def test_names():
+    assert Channel(0, 5).name == "0.attn.act_in.5" and Channel(3, 7).name == "1.mlp.act_in.7"
+
+
+def test_what_cannot_be_steered(steering: Steering):
+    with pytest.raises(TaskError, match="answers of one token"):
+        steering.answers(word_task(answer_words=2).test, None, (1.0,))
+    with pytest.raises(TaskError, match="tells the two prompts"):
+        largest([torch.zeros(3)], 2)
+    with pytest.raises(ModelError, match="other weights"):
+        Steering(steering.sparse, steering.dense, steering.bridges)
+
+
+def test_the_models_are_left_as_they_were(steering: Steering):
+    steering.answers(TASK.test, Channel(0, 0), (0.5,))
+    for model in (steering.dense, steering.sparse):
+        assert all(p.requires_grad for p in model.hf.parameters())
+        assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.hf.modules())
