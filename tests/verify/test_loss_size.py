@@ -80,6 +80,20 @@ def test_a_lucky_small_circuit_does_not_count(case):
         assert smallest_at_loss(model, scores, task.validation, "zero", **options).k == wanted
 
 
+def test_what_lies_above_the_start_is_not_looked_at(case):
+    model, task, scores = case
+    losses = by_hand(model, scores, task.validation, "kl", "zero")
+    bar = sorted(losses)[len(losses) // 2]
+    options = {"objective": "kl", "target": bar + 1e-5}
+    start = losses.index(bar)
+    found = smallest_at_loss(model, scores, task.validation, "zero", start=start, **options)
+    assert max(found.curve) == start >= found.k and found.loss.value <= found.bar
+    worse = losses.index(max(losses))
+    from_all = smallest_at_loss(model, scores, task.validation, "zero", **options)
+    from_worse = smallest_at_loss(model, scores, task.validation, "zero", start=worse, **options)
+    assert from_worse.k == from_all.k
+
+
 @given(threshold=st.integers(0, 50), grid=st.sets(st.integers(0, 50)))
 def test_bisection_finds_every_threshold(threshold, grid):
     asked = []

@@ -74,6 +74,7 @@ def smallest_at_loss(
     objective: LossObjective = "candidates",
     shares: Sequence[float] = GRID,
     precision: float = 0.0,
+    start: int | None = None,
     batch_size: int = 64,
     sliced: bool | None = None,
     known: Mapping[int, Average] | None = None,
@@ -85,7 +86,9 @@ def smallest_at_loss(
     Losses do not fall evenly with k, so a grid comes first, from all nodes downwards up to the
     first k that fails; then the gap between that and the last that passed is halved until nothing
     is left of it. So every k that was measured and is larger passes; what lies below is not
-    looked at, as a smaller k that passed by luck would not count.
+    looked at, as a smaller k that passed by luck would not count. A learned mask is a set before
+    it is an order, and more nodes may make it worse: if its own size passes (`start`), larger ones
+    are not looked at.
 
     Args:
         model: the model; it is not changed.
@@ -98,6 +101,7 @@ def smallest_at_loss(
         objective: `kl` (from the full model at the answer), `task` (the right answer over the
             whole vocabulary) or `candidates` (the right tokens among right tokens and foils).
         shares: the grid, as parts of the universe.
+        start: a k to begin at.
         precision: stop halving at a gap of this part of the universe; 0 leaves none.
         batch_size: examples per forward.
         sliced: as in `evaluate`.
@@ -137,6 +141,8 @@ def smallest_at_loss(
 
     bar = _bar(target, relative_to, {"full": lambda: run(None), "empty": lambda: measure(0)})
     gap = max(1, round(precision * nodes))
+    if start is not None and measure(start).value <= bar:
+        grid = [*(k for k in grid if k < start), start]
     k = _smallest(grid, lambda k: measure(k).value <= bar, gap)
     if k is None:
         raise TaskError(

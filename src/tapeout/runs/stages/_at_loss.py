@@ -46,6 +46,7 @@ def at_loss(
         target=target,
         objective=objective,
         precision=precision,
+        start=scores.positive().size if scores.origin.get("method") == "mask" else None,
         known=dict(log.read(_loss)),
         found=lambda k, loss: log.add({"k": k} | loss.to_dict()),
         progress=work.progress,

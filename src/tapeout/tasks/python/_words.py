@@ -39,7 +39,15 @@ FILES = _list(
 WORDS = _list(
     "hello world error ready failed missing empty closed first last left right start end new "
     "valid default local server module method string package test extra support change green blue "
-    "red water house city river north summer"
+    "red water house city river north summer apple bread bridge brother butter candle castle "
+    "chair cheese church circle cloud coffee corner cotton cousin dance desert dinner "
+    "doctor dream eagle engine family farmer father feather finger flower forest friend garden "
+    "glass gold grass ground guitar hammer harbor heart honey horse island jacket kitchen ladder "
+    "lemon light market meadow mirror money moon morning mother mountain music night ocean "
+    "orange orchard paint paper pencil people pepper piano pilot pocket poem potato prince prize "
+    "queen rabbit rain ribbon ring road rocket salt sand school shadow sheep ship shoulder silver "
+    "sister sky smile snow song spring star stone storm story sugar sun teacher tiger tower "
+    "train tree valley village violin voice wall weather west wheel wind window winter wolf wood"
 )
 NUMBERS = tuple(str(number) for number in range(1, 17))
 
