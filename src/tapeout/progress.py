@@ -32,6 +32,8 @@ def drawn(console: Console) -> Iterator[Watcher]:
                 bars.update(current, completed=done, total=total, description=words)
             elif event == "done":
                 console.print(f"  {stage:<16} {details['seconds']:6.1f} s", highlight=False)
+            elif event == "unreached":
+                console.print(f"  {stage:<16} not reached: {details['why']}", markup=False)
             elif event == "reused":
                 console.print(f"  {stage:<16}   reused", highlight=False)
 

@@ -89,6 +89,20 @@ def test_means_of_another_text_and_weights_of_circuits(given, tmp_path):
     assert "words.found.lossy.0.weights" in [planned.name for planned in counted.stages]
 
 
+def test_what_a_model_cannot_do_is_left_out_and_named(given, here, monkeypatch, capsys):  # noqa: F811
+    found = {"kind": "find", "universe": "mlp.post_act"}
+    circuits = {"never": {"loss": 0.0, "objective": "task"}, "half": {"share": 0.5}}
+    data = given | {"methods": {"found": {"scores": found, "circuits": circuits}}}
+    data["tasks"] = data["tasks"] | {"beyond": {"name": "addition", "n": 8, "minimum": 1.0}}
+    code, text = run(monkeypatch, capsys, "compare", written(here, data))
+    assert code == 0 and "not reached" in text
+    told = json.loads((here / "runs/c/comparison.json").read_text())
+    assert [row["circuit"] for row in told["rows"]] == ["half"]
+    assert [*told["unreached"]] == ["words.found.never.0", "beyond"]
+    assert "so no circuit reaches it" in told["unreached"]["words.found.never.0"]
+    assert "so no circuit reaches it" in (here / "runs/c/comparison.html").read_text()
+
+
 def test_rivals_are_matched(compared):
     _, finished, rows = compared
     learned, same_size, same_kl = rows[0], rows[2], rows[3]

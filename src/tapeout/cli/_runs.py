@@ -66,14 +66,14 @@ def compare(
     if dry_run:
         _planned(recipe, folder)
         return
-    console = Console()
+    console, unreached = Console(), dict[str, str]()
     with drawn(console) as watch:
-        finished = run_recipe(recipe, folder, watch)
+        finished = run_recipe(recipe, folder, watch, unreached=unreached)
     rows = comparison_rows(wanted, finished)
     console.print(methods_table(rows))
     for path in (
-        write_comparison(folder, wanted.name, rows),
-        write_methods_page(folder, wanted.name, rows),
+        write_comparison(folder, wanted.name, rows, unreached),
+        write_methods_page(folder, wanted.name, rows, unreached),
     ):
         console.print(f"written: {path}", markup=False, highlight=False)
 

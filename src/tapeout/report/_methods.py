@@ -39,8 +39,13 @@ def methods_table(rows: Rows) -> Group:
     return Group(*parts[1:])
 
 
-def write_methods_page(folder: Path, title: str, rows: Rows) -> Path:
+def write_methods_page(
+    folder: Path, title: str, rows: Rows, unreached: Mapping[str, str] | None = None
+) -> Path:
     """Write `comparison.html`: per task the trade-off of size against loss, and the table.
+
+    Args:
+        unreached: stages that asked too much of the model, and why.
 
     Raises:
         RunError: a row lacks what is shown, or the page cannot be written.
@@ -60,6 +65,12 @@ def write_methods_page(folder: Path, title: str, rows: Rows) -> Path:
                 _chart("share of edges left, among heads and MLPs", some, "edges"),
                 table(caption, [*HEAD, *COSTS], [(None, cells)], label=clean(words)),
             )
+        )
+    if unreached:
+        cells = [[name(stage), name(clean(why))] for stage, why in unreached.items()]
+        label = "What the model cannot do"
+        sections.append(
+            section(label, table(label, ["Stage", "Why"], [(None, cells)], label=label, words=(1,)))
         )
     top = tag("header", paragraph("Tapeout comparison", class_="kicker"), tag("h1", name(title)))
     foot = "Every number is from comparison.json, which lies beside this page."

@@ -133,10 +133,18 @@ def comparison_rows(
     return rows
 
 
-def write_comparison(out: Path, name: str, rows: list[dict[str, Any]]) -> Path:
-    """Write `comparison.json` into a run's folder."""
+def write_comparison(
+    out: Path, name: str, rows: list[dict[str, Any]], unreached: Mapping[str, str]
+) -> Path:
+    """Write `comparison.json` into a run's folder.
+
+    Args:
+        rows: of `comparison_rows`.
+        unreached: as `run_recipe` fills it: stages that asked too much of the model, and why.
+    """
     path = out / "comparison.json"
-    write_json(path, {"schema_version": SCHEMA_VERSION, "name": name, "rows": rows})
+    found = {"name": name, "rows": rows, "unreached": dict(unreached)}
+    write_json(path, {"schema_version": SCHEMA_VERSION} | found)
     return path
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import RunError
+from ..errors import RunError, TaskError
 from ..memory import peak_mb, reset_peak
 from ._machine import machine
 from ._recipe import Recipe
@@ -19,7 +19,7 @@ from ._store import SCHEMA_VERSION, Store, write_json
 INTERVAL = 0.1
 """Least seconds between two progress events of a stage."""
 
-Event = Literal["start", "progress", "done", "reused", "failed"]
+Event = Literal["start", "progress", "done", "reused", "failed", "unreached"]
 
 
 Watcher = Callable[..., None]
@@ -50,7 +50,13 @@ class Finished:
     reused: bool
 
 
-def run_recipe(recipe: Recipe, out: str | Path, watch: Watcher = _silent) -> dict[str, Finished]:
+def run_recipe(
+    recipe: Recipe,
+    out: str | Path,
+    watch: Watcher = _silent,
+    *,
+    unreached: dict[str, str] | None = None,
+) -> dict[str, Finished]:
     """Run what is not there yet and write `results.json`, `events.jsonl` and `recipe.json`.
 
     Artifacts lie in `.stages` beside `out`, by key, so runs that lie side by side share what they
@@ -61,6 +67,8 @@ def run_recipe(recipe: Recipe, out: str | Path, watch: Watcher = _silent) -> dic
         recipe: what to run.
         out: the run's folder.
         watch: told what happens.
+        unreached: if given, a stage that asks of a model what it cannot do (`TaskError`) does not
+            end the run: its name and why go in here, and what would read it is left out.
 
     Raises:
         RunError: a folder cannot be written, or another run is at work on the same stage.
@@ -77,7 +85,16 @@ def run_recipe(recipe: Recipe, out: str | Path, watch: Watcher = _silent) -> dic
     session = _Session(finished)
     with _Log(out / "events.jsonl", watch) as log:
         for planned in recipe.stages:
-            finished[planned.name] = _one(planned, store, session, log)
+            if any(i and i.name not in finished for i in planned.inputs.values()):
+                continue
+            try:
+                finished[planned.name] = _one(planned, store, session, log)
+            except TaskError as error:
+                if unreached is None:
+                    raise
+                unreached[planned.name] = str(error)
+                log("unreached", planned.name, why=str(error))
+                continue
             _link(out / "stages" / planned.name, finished[planned.name].folder)
             write_results(recipe, out, finished)
     return finished

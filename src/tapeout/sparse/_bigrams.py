@@ -10,7 +10,7 @@ from ._tokens import TokenFile
 CHUNK = 2**22
 
 
-def bigram_logits(file: TokenFile, smoothing: float = 4.0) -> Float[Tensor, "token next"]:
+def bigram_logits(file: TokenFile, smoothing: float = 128.0) -> Float[Tensor, "token next"]:
     """Log probabilities of every token after every other, in nats.
 
     The distribution after a token is what was counted, and as if `smoothing` more tokens had

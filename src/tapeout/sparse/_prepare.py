@@ -88,7 +88,7 @@ class Corpus:
 
 
 WORD = re.compile(r"\b[a-z]{3,10}\b")
-NAMES = 2000
+NAMES = 8000
 """The most words of the code that programs are written with."""
 
 FILES = ("train", "validation", "programs", "validation_programs")
