@@ -90,7 +90,7 @@ def _by_torch(rows: Tensor, k: int) -> Tensor:
     least = size.topk(k, dim=-1, sorted=False).values.amin(dim=-1, keepdim=True)
     above, ties = size > least, size == least
     room = k - above.sum(dim=-1, keepdim=True)
-    return above | (ties & (ties.cumsum(dim=-1) <= room))
+    return above | (ties & (ties.cumsum(dim=-1, dtype=torch.int32) <= room))
 
 
 def _by_numpy(rows: np.ndarray, k: int) -> np.ndarray:
@@ -111,11 +111,15 @@ def _by_numpy(rows: np.ndarray, k: int) -> np.ndarray:
 
 
 def _leave_last_ties(kept: np.ndarray, ties: np.ndarray, k: int) -> None:
-    """Where a row has more entries of its smallest kept magnitude than room, keep the first."""
-    full = np.flatnonzero(np.count_nonzero(kept, axis=1) > k)
+    """Where a row has more entries of its smallest kept magnitude than room, keep the first.
+
+    So it is in every row where fewer than `k` channels are not zero.
+    """
+    count = np.count_nonzero(kept, axis=1)
+    full = np.flatnonzero(count > k)
     ties = ties[full]
-    room = k - np.count_nonzero(kept[full] & ~ties, axis=1)
-    kept[full] &= ~ties | (ties.cumsum(axis=1) <= room[:, None])
+    room = k - count[full] + np.count_nonzero(ties, axis=1)
+    kept[full] &= ~ties | (ties.cumsum(axis=1, dtype=np.int32) <= room[:, None])
 
 
 def _kth_largest(size: np.ndarray, k: int) -> np.ndarray:

@@ -12,8 +12,9 @@ from ..errors import ModelError
 from ..models import Model
 
 BREAK_EVEN = 0.05
-"""The density below which a sparse product is faster on a CPU, activations turned over and back
-included, for all sizes that were measured (benchmarks/sparse_kernels.py)."""
+"""The density below which sparse products are faster on a CPU, activations turned over and back
+included: for all batches that were measured, and from 1024 channels on for single tokens too
+(`benchmarks/results/sparse-kernels.json`)."""
 
 
 def run_sparse(model: Model, *, below: float = BREAK_EVEN) -> Model:
@@ -74,7 +75,8 @@ class SparseLinear(nn.Linear):
         found = torch.mm(self._weights(), rows.T.contiguous())
         if self.bias is not None:
             found = found.add_(self.bias[:, None])
-        return found.T.reshape(*input.shape[:-1], -1)
+        # a view would do, but what comes next goes along the rows
+        return found.T.contiguous().view(*input.shape[:-1], len(found))
 
     def _weights(self) -> Tensor:
         """The weights that are not zero, found again when they were written to."""
