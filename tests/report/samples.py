@@ -108,6 +108,39 @@ def train() -> Json:
     )
 
 
+def bridge() -> Json:
+    def way(above: float) -> Json:
+        return {"loss": average(4.0), "above": average(above), "kl": average(0.25), "nmse": 0.125}
+
+    places = [
+        {"layer": 0, "before": before, "to_sparse": way(0.0625), "to_dense": way(-0.03125)}
+        for before in ("attention", "mlp")
+    ]
+    found = train() | {"places": places, "crossed_tokens": 512}
+    for point in found["curve"]:
+        point |= {"to_sparse": 2.0, "to_dense": 1.0, "nmse": 300.0}
+    return found | {"dense_loss": average(3.5), "sparse_loss": average(4.5)}
+
+
+def steer(random: int = 2) -> Json:
+    def channel(name: str, move: float) -> Json:
+        rows = [
+            {"strength": s, "own": average(0.75 - move * s), "other": average(0.25 + move * s)}
+            for s in (0.0, 0.5, 1.0)
+        ]
+        return {"channel": name, "moved": average(move), "rows": rows}
+
+    return {
+        "split": "quotes/test",
+        "train": "quotes/train[:100]",
+        "n": 40,
+        "counterfactual": average(0.875),
+        "steered": channel("1.attn.act_in.83", 0.5),
+        "random": [channel(f"1.attn.act_in.{at}", -0.0625 * at) for at in range(random)],
+        "tried": [{"channel": "1.attn.act_in.83", "move": 0.5}, {"channel": "b", "move": 0.1}],
+    }
+
+
 def transfer() -> Json:
     def cell(circuit: str, model: str, right: int) -> Json:
         return {

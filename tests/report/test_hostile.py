@@ -59,6 +59,8 @@ def everything() -> dict[str, Any]:
     stages["changed"] = stage("condition", samples.condition())
     stages["smaller"] = stage("smallest", samples.smallest())
     stages["trained"] = stage("train", samples.train())
+    stages["bridged"] = stage("bridge", samples.bridge())
+    stages["steered"] = stage("steer", samples.steer())
     stages["carried"] = stage("transfer", samples.transfer())
     stages["composed"] = stage("compose", samples.compose())
     stages["routed"] = stage("route", samples.route())

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ._bridged import bridged_section
 from ._caveats import caveats
 from ._composed import composed_section
 from ._conditioned import conditioned_section
@@ -12,6 +13,7 @@ from ._results import Results, read_results
 from ._sections import evidence_section, frontier_section, sizes_section, speed_section
 from ._shell import shell, write_page
 from ._smallest import smallest_section
+from ._steered import steered_section
 from ._trained import trained_section
 from ._transfer import transfer_section
 from ._weights import weights_section
@@ -44,6 +46,8 @@ def _sections(results: Results, again: bool) -> list[Html]:
     return [
         frontier_section(results),
         trained_section([(stage.name, found) for stage, found in results.trained]),
+        bridged_section([(stage.name, found) for stage, found in results.bridged]),
+        steered_section([(stage.name, found) for stage, found in results.steered]),
         conditioned_section([(stage.name, found) for stage, found in results.conditioned]),
         smallest_section([(stage.name, found) for stage, found in results.smallest]),
         evidence_section(results),

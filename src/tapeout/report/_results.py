@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import RunError
+from ._bridged import Bridged
 from ._composed import Composed
 from ._conditioned import Conditioned
 from ._evidence import Evidence
 from ._fields import Fields
 from ._smallest import Smallest
+from ._steered import Steered
 from ._trained import Trained
 from ._transfer import Transfer
 from ._views import Extracted, Frontier, Loaded, Sizes, Speed, Task
 from ._weights_view import MeanSize, Weights
 
 SCHEMA_VERSION = 1
-MODELS = ("load", "base", "train", "condition")
+MODELS = ("load", "base", "train", "condition", "bridge")
 CIRCUITS = ("select", "circuit", "squeeze", "compose")
 View = TypeVar("View")
 
@@ -58,7 +60,15 @@ class Results:
 
     @cached_property
     def trained(self) -> list[tuple[Stage, Trained]]:
-        return self._views(("train",), Trained.of)
+        return self._views(("train", "bridge"), Trained.of)
+
+    @cached_property
+    def bridged(self) -> list[tuple[Stage, Bridged]]:
+        return self._views(("bridge",), Bridged.of)
+
+    @cached_property
+    def steered(self) -> list[tuple[Stage, Steered]]:
+        return self._views(("steer",), Steered.of)
 
     @cached_property
     def conditioned(self) -> list[tuple[Stage, Conditioned]]:

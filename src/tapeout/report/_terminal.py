@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ._bridged import bridged_table
 from ._composed import composed_table
 from ._conditioned import conditioned_table
 from ._evidence import Evidence, Row
@@ -15,6 +16,7 @@ from ._fields import Fields
 from ._measures import MEASURES
 from ._plain import plain
 from ._smallest import smallest_table
+from ._steered import steered_table
 from ._text import accuracy_words, clean, number, part_words, percent, ratio, share, span
 from ._trained import trained_table
 from ._transfer import transfer_table
@@ -43,6 +45,8 @@ def tables_of(stages: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
         "weight_edges": weights_table,
         "mean_size": mean_table,
         "condition": conditioned_table,
+        "bridge": bridged_table,
+        "steer": steered_table,
         "transfer": transfer_table,
         "compose": composed_table,
         "route": partial(composed_table, regimes=True),

@@ -1,5 +1,6 @@
 """Recipes, stages, artifacts, resume."""
 
+from ._bridging import bridge_recipe
 from ._circuits import Found, Proof, circuits_in
 from ._compare import (
     Comparison,
@@ -20,6 +21,7 @@ __all__ = [
     "Proof",
     "Recipe",
     "Watcher",
+    "bridge_recipe",
     "circuits_in",
     "comparison_recipe",
     "comparison_rows",

@@ -12,6 +12,7 @@ from ._mixture import Mixture, held_out
 from ._prepare import Corpus, CorpusConfig, prepare
 from ._projection import Counts, count, project, sparse_parameters
 from ._setup import Setup
+from ._texts import prepare_texts
 from ._tokens import TokenFile, write_tokens
 from ._training import Trained, train_sparse
 
@@ -38,6 +39,7 @@ __all__ = [
     "held_out",
     "open_tokenizer",
     "prepare",
+    "prepare_texts",
     "project",
     "run_sparse",
     "sparse_parameters",

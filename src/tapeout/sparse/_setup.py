@@ -9,9 +9,11 @@ from ..errors import ModelError
 from ..models.configuration_weight_sparse import WeightSparseConfig
 from ..models.modeling_weight_sparse import WeightSparseForCausalLM
 from ._bigrams import bigram_logits
-from ._bpe import END
 from ._mixture import Mixture, held_out
 from ._prepare import Corpus
+
+MOST_BIGRAMS = 2**14
+"""Tokens of a model with a table of bigrams: 1 GiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +50,13 @@ class Setup:
         """The model before training, with its table counted.
 
         Raises:
-            ModelError: sizes that do not go together.
+            ModelError: sizes that do not go together, or a table of bigrams that has no room.
         """
+        if self.bigrams != "none" and (size := len(corpus.tokenizer)) > MOST_BIGRAMS:
+            raise ModelError(
+                f"a table of bigrams for {size:,} tokens takes {4 * size**2 / 2**30:.1f} GiB: set "
+                "bigrams: none"
+            )
         try:
             config = WeightSparseConfig(
                 vocab_size=len(corpus.tokenizer),
@@ -61,7 +68,7 @@ class Setup:
                 kept_share=self.kept_share,
                 sinks=self.sinks,
                 bigrams=self.bigrams,
-                eos_token_id=int(corpus.tokenizer.convert_tokens_to_ids(END)),  # pyright: ignore
+                eos_token_id=corpus.tokenizer.eos_token_id,
             )
         except ValueError as error:
             raise ModelError(str(error)) from error

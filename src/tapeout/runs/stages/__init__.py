@@ -3,6 +3,7 @@
 from .._stage import Stage
 from ._audit import Audit, TransferStage
 from ._base import Base
+from ._bridge import DENSE, Bridge, Steer, Texts
 from ._compose import Compose, Route
 from ._condition import Condition
 from ._edges import Edges
@@ -18,6 +19,8 @@ from ._squeeze import SqueezeStage
 from ._sweep import Sweep
 from ._weight_edges import MeanSize, WeightEdgesStage
 
+__all__ = ["DENSE", "KINDS"]
+
 KINDS: dict[str, type[Stage]] = {
     stage.kind: stage
     for stage in (
@@ -27,6 +30,9 @@ KINDS: dict[str, type[Stage]] = {
         Train,
         TaskStage,
         Interface,
+        Texts,
+        Bridge,
+        Steer,
         Means,
         Find,
         Edges,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ...models import Model, load
-from ...sparse import Corpus, CorpusConfig, Setup, SparseTraining, prepare, train_sparse
+from ...sparse import Corpus, CorpusConfig, Setup, SparseTraining, Trained, prepare, train_sparse
 from .._stage import Stage, Work, ref
 from ._artifacts import model_facts, thinned
 
@@ -58,19 +58,24 @@ class Train(Stage, SparseTraining, Setup):
         model = Model(found.model, corpus.tokenizer, name="weight-sparse transformer")
         model.save_pretrained(work.folder)
         checkpoint.unlink(missing_ok=True)
-        return model_facts(model, model.name) | {
-            "nonzero": found.counts.nonzero,
-            "kept_sparse": found.counts.total,
-            "density": found.counts.density,
-            "densest": found.counts.densest,
-            "asked": found.asked,
-            "possible": found.possible,
-            "tokens": self.steps * self.batch_size * self.length,
-            "validation_loss": found.curve[-1]["validation"],
-            "validation_tokens": self.validated * self.length,
-            "last": found.curve[-1],
-            "curve": thinned(found.curve),
-        }
+        return model_facts(model, model.name) | trained_facts(found, self)
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> Model:
         return load(folder, device=self.device or None)
+
+
+def trained_facts(found: Trained, setup: Setup) -> dict[str, Any]:
+    """What stages that train a sparse model report of the training."""
+    return {
+        "nonzero": found.counts.nonzero,
+        "kept_sparse": found.counts.total,
+        "density": found.counts.density,
+        "densest": found.counts.densest,
+        "asked": found.asked,
+        "possible": found.possible,
+        "tokens": len(found.curve) * setup.batch_size * setup.length,
+        "validation_loss": found.curve[-1]["validation"],
+        "validation_tokens": setup.validated * setup.length,
+        "last": found.curve[-1],
+        "curve": thinned(found.curve),
+    }

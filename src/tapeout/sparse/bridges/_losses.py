@@ -14,13 +14,14 @@ def nmse(
 ) -> Float[Tensor, ""]:
     """Normalised mean squared error: every token's error as a part of its own size, on average.
 
-    Gradients go to both sides, but none through the sizes, so that no one lowers the loss by
-    growing. A token counts as no smaller than the median of those that are not all zeros, as
-    embeddings of a sparse model often are. The paper does not say what it divides by.
+    Gradients reach what is predicted only. A token counts as no smaller than the median of those
+    that are not all zeros, as embeddings of a sparse model often are. The paper does not say what
+    it divides by.
 
     Source: weight-sparse transformers, appendix A.3.
     """
-    size = wanted.detach().float().square().sum(dim=-1)
+    wanted = wanted.detach()
+    size = wanted.float().square().sum(dim=-1)
     error = (predicted - wanted).float().square().sum(dim=-1)
     least = torch.where(size > 0, size, torch.nan).nanmedian().nan_to_num(1.0)
     return (error / size.clamp(min=least)).mean()

@@ -4,6 +4,7 @@ A change of one channel that a sublayer of the sparse model reads becomes, throu
 change of what the same sublayer of the dense model reads; the rest of its stream stays as it is.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,18 @@ class Channel:
     def name(self) -> str:
         """Such as `1.attn.act_in.83`."""
         return f"{self.place // 2}.{SITES[self.place % 2]}.{self.index}"
+
+    @classmethod
+    def named(cls, name: str) -> "Channel":
+        """The channel of a name.
+
+        Raises:
+            TaskError: it names none.
+        """
+        found = re.fullmatch(r"(\d+)\.(attn|mlp)\.act_in\.(\d+)", name)
+        if not found:
+            raise TaskError(f"{name!r} names no channel: write one such as 1.attn.act_in.83")
+        return cls(2 * int(found[1]) + (found[2] == "mlp"), int(found[3]))
 
 
 @dataclass(frozen=True)

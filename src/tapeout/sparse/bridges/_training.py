@@ -93,7 +93,9 @@ def train_bridges(
 
     Losses are those of the paper: cross-entropy of the sparse model; at every place the errors of
     encoder and decoder; and KL from the dense model's predictions to those of every run that
-    starts in one model and ends in the other. The dense model stays as it is.
+    starts in one model and ends in the other. Errors train the bridges alone (section 2.3 says
+    that they train those, and KL the sparse weights): with the sparse model drawn to them too,
+    everything else gets worse. The dense model stays as it is.
 
     Args:
         dense: of any family whose sublayers follow each other.
@@ -186,7 +188,8 @@ class BridgeTrainer(SparseTrainer):
         back = self.dense.run(ids, _entering(decoded, crossing), own=False)
         own, *crossed = ours.logits.split([len(ids), *counts])
         pairs = [*zip(encoded, ours.streams, strict=True)]
-        pairs += zip(decoded, dense.streams, strict=True)
+        settled = [self.bridges[i].decode(s.detach()) for i, s in enumerate(ours.streams)]
+        pairs += zip(settled, dense.streams, strict=True)
         return own, {
             "nmse": torch.stack([nmse(*pair) for pair in pairs]).sum(),
             "to_sparse": _kl(wants, crossed),

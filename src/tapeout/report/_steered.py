@@ -1,0 +1,157 @@
+"""A dense model steered through a channel of a sparse one: figure 9 of paper 3."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ._fields import Fields
+from ._html import Html, details, join, name, section, table, tag
+from ._plain import plain
+from ._strengths import Line, strengths_chart
+from ._text import number, percent, span
+from ._values import Average
+
+WHAT = (
+    "Probability that the dense model gives to the answer of the other prompt of a pair, while one "
+    "channel that the sparse model reads is moved towards the other prompt; strength 1 makes up "
+    "the whole difference"
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One strength."""
+
+    strength: float
+    own: Average
+    other: Average
+
+
+@dataclass(frozen=True)
+class Steering:
+    """One channel at all strengths."""
+
+    channel: str
+    moved: Average
+    rows: list[Row]
+
+    @classmethod
+    def of(cls, fields: Fields) -> "Steering":
+        rows = [
+            Row(
+                row.finite("strength"),
+                Average.of(row.child("own")),
+                Average.of(row.child("other")),
+            )
+            for row in fields.children("rows")
+        ]
+        return cls(fields.text("channel"), Average.of(fields.child("moved")), rows)
+
+
+@dataclass(frozen=True)
+class Steered:
+    """What a `steer` stage reports."""
+
+    split: str
+    train: str
+    n: int
+    tried: int
+    there: Average
+    chosen: Steering
+    random: list[Steering]
+
+    @classmethod
+    def of(cls, fields: Fields) -> "Steered":
+        return cls(
+            split=fields.text("split"),
+            train=fields.text("train"),
+            n=fields.whole("n"),
+            tried=len(fields.children("tried")),
+            there=Average.of(fields.child("counterfactual")),
+            chosen=Steering.of(fields.child("steered")),
+            random=[Steering.of(item) for item in fields.children("random")],
+        )
+
+    @property
+    def words(self) -> str:
+        found = f"found on {self.train} among {self.tried}" if self.tried > 1 else "named"
+        return f"{self.split}, n = {self.n:,}, channel {self.chosen.channel} ({found})"
+
+    @property
+    def moves(self) -> list[list[str]]:
+        """How far every channel moves the answer, fully patched."""
+        chosen = ["steered", self.chosen.channel, number(self.chosen.moved.value)]
+        rows = [[*chosen, self.chosen.moved.interval]]
+        for some in sorted(self.random, key=lambda item: -abs(item.moved.value)):
+            rows.append(["random", some.channel, number(some.moved.value), some.moved.interval])
+        return rows
+
+    @property
+    def strengths(self) -> list[list[str]]:
+        """Both answers at every strength."""
+        return [
+            [
+                f"{row.strength:g}",
+                percent(row.other.value),
+                span(row.other.low, row.other.high),
+                percent(row.own.value),
+                span(row.own.low, row.own.high),
+            ]
+            for row in self.chosen.rows
+        ]
+
+    @property
+    def largest(self) -> str:
+        """The furthest that a random channel moves it."""
+        moves = [abs(some.moved.value) for some in self.random]
+        return number(max(moves)) if moves else ""
+
+
+STRENGTHS = ("Strength", "Other answer", "95% interval", "Own answer", "95% interval")
+MOVES = ("Which", "Channel", "Moved at strength 1", "95% interval")
+
+
+def steered_table(metrics: Mapping[str, Any]) -> Table:
+    """Strengths, and beside them random channels, from what a `steer` stage reports.
+
+    Raises:
+        RunError: the metrics are not those of such a stage.
+    """
+    found = Steered.of(Fields(metrics, "steer metrics"))
+    drawn = plain(found.words)
+    for head in STRENGTHS:
+        drawn.add_column(Text(head.lower()), justify="right", overflow="fold")
+    for row in found.strengths:
+        drawn.add_row(*map(Text, row))
+    random = f"; {len(found.random)} random channels by {found.largest} at most"
+    drawn.caption = Text(
+        f"{WHAT}. The channel moves it by {number(found.chosen.moved.value)}"
+        f"{random if found.random else ''}; on the other prompt itself it is "
+        f"{percent(found.there.value)}."
+    )
+    return drawn
+
+
+def steered_section(stages: Sequence[tuple[str, Steered]]) -> Html:
+    """Every steering as a chart, with its numbers below."""
+    return section("Steered models", *(part for stage in stages for part in _parts(*stage)))
+
+
+def _parts(title: str, found: Steered) -> list[Html]:
+    chosen = [(row.strength, row.other) for row in found.chosen.rows]
+    lines = [Line(found.chosen.channel, chosen)]
+    for some in found.random:
+        lines.append(Line("random channels", [(row.strength, row.other) for row in some.rows]))
+    chart = strengths_chart(title, lines, found.there.value)
+    caption = tag(
+        "figcaption",
+        tag("b", name(title)),
+        join(": ", name(found.words), f". {WHAT}. The line is what it is on the other prompt."),
+    )
+    own = table("By strength.", STRENGTHS, [(None, found.strengths)], label="Strengths")
+    rows = [[which, name(channel), *rest] for which, channel, *rest in found.moves]
+    all_ = table("By channel.", MOVES, [(None, rows)], label="Channels", words=(0, 1))
+    return [tag("figure", chart, caption), details("Numbers", own, all_)]

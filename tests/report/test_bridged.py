@@ -1,0 +1,55 @@
+"""Bridges and steering, on the page and in the terminal."""
+
+from pathlib import Path
+
+import pytest
+
+from tapeout.errors import RunError
+
+from . import samples
+from .samples import Page, page_of, stage
+from .test_terminal import drawn, every, line
+
+STAGES = {"both": stage("bridge", samples.bridge()), "moved": stage("steer", samples.steer())}
+
+
+def test_crossings_in_the_terminal() -> None:
+    text = drawn(*every({"both": STAGES["both"]}), width=110)
+    assert line(text, "attention 0").split()[:5] == ["attention", "0", "to", "sparse", "0.0625"]
+    assert "−0.0312" in text
+    assert "n = 512 tokens; alone, the dense model's loss is 3.50" in " ".join(text.split())
+
+
+def test_strengths_in_the_terminal() -> None:
+    text = " ".join(drawn(*every({"moved": STAGES["moved"]})).split())
+    assert "0.5 50.0% 0.0–100.0% 50.0%" in text
+    assert "found on quotes/train[:100] among 2" in text
+    assert "moves it by 0.500; 2 random channels by 0.0625 at most" in text
+    assert "on the other prompt itself it is 87.5%" in text
+
+
+def test_without_controls() -> None:
+    text = drawn(*every({"moved": stage("steer", samples.steer(random=0))}))
+    assert "random" not in text
+
+
+def test_on_the_page(tmp_path: Path) -> None:
+    page = Page(page_of(tmp_path, STAGES))
+    assert "Bridges" in page.text and "Steered models" in page.text
+    assert "channel 1.attn.act_in.83" in page.text and "random channels" in page.text
+    lines = [fields["points"] for name, fields in page.elements if name == "polyline"]
+    steered = [
+        [tuple(map(float, point.split(","))) for point in drawn.split()] for drawn in lines[-3:]
+    ]
+    own = steered[-1]  # drawn last, so on top
+    assert own[0][0] < own[1][0] < own[2][0]  # strength goes to the right
+    assert own[0][1] > own[1][1] > own[2][1]  # and the probability up
+    dots = [fields for name, fields in page.elements if fields.get("class") == "whisker"]
+    assert len(dots) == 2 * 3
+
+
+def test_damage_is_named() -> None:
+    broken = samples.steer()
+    del broken["steered"]["rows"]
+    with pytest.raises(RunError, match=r"steered\.rows is not a list"):
+        every({"moved": stage("steer", broken)})
