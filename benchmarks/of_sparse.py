@@ -1,0 +1,82 @@
+"""Circuits of a weight-sparse model beside those of its dense twin, as one committed result.
+
+tapeout run recipes/TRAINED.yaml
+tapeout compare recipes/sparse-circuits.yaml --model runs/TRAINED/stages/sparse --out runs/sparse
+tapeout compare recipes/sparse-circuits.yaml --model runs/TRAINED/stages/dense --out runs/dense
+python benchmarks/of_sparse.py TRAINED runs/sparse runs/dense
+
+Of the penalties that a mask was learned with, the one whose circuit has the fewest nodes counts;
+sizes are told apart on the validation split, losses are of the test split.
+"""
+
+import json
+import math
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from _result import write
+
+MODELS = ("sparse", "dense")
+KEPT = (
+    *("task", "seed", "split", "n", "replacement", "target_loss", "loss", "loss_uncalibrated"),
+    *("nodes", "edges", "edges_embedding", "edges_unembedding", "biases"),
+)
+
+
+def main() -> None:
+    trained, *folders = sys.argv[1:]
+    made = json.loads(Path("runs", trained, "results.json").read_text(encoding="utf-8"))["stages"]
+    rows, seconds = [], sum(stage["seconds"] for stage in made.values())
+    for model, folder in zip(MODELS, map(Path, folders), strict=True):
+        found = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+        stages = json.loads((folder / "results.json").read_text(encoding="utf-8"))["stages"]
+        seconds += sum(stage["seconds"] for stage in stages.values())
+        about = {"model": model, "validation_loss": made[model]["metrics"]["validation_loss"]}
+        rows += [about | row for row in smallest(found["rows"])]
+    for target in sorted({row["target_loss"] for row in rows}):
+        for size in ("nodes", "edges"):
+            n, ratio = dense_to_sparse(rows, target, size)
+            print(f"{size} at {target} nats: dense {ratio:.1f}x sparse ({n} tasks, geometric mean)")
+    before = f"tapeout run recipes/{trained}.yaml && "
+    for model, folder in zip(MODELS, folders, strict=True):
+        model = f"runs/{trained}/stages/{model}"
+        before += f"tapeout compare recipes/sparse-circuits.yaml --model {model} --out {folder} && "
+    write("sparse-vs-dense", rows, seconds, before=before)
+
+
+def smallest(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per task, seed and target the learned circuit of fewest nodes, and attribution's."""
+    best: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        method = "attribution" if row["method"] == "attribution" else "heaviside-pruning"
+        place = (row["task"], method, row["seed"], row["target_loss"])
+        if place not in best or row["nodes"] < best[place]["nodes"]:
+            best[place] = {"method": method} | {key: row[key] for key in KEPT}
+    return list(best.values())
+
+
+def dense_to_sparse(rows: list[dict[str, Any]], target: float, size: str) -> tuple[int, float]:
+    """Over how many tasks, and the geometric mean of the ratio of learned circuits' sizes.
+
+    A task counts where both models reach the target with every seed; its size is the geometric
+    mean over seeds.
+    """
+    sizes: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        if row["method"] != "attribution" and row["target_loss"] == target:
+            sizes.setdefault((row["task"], row["model"]), []).append(max(row[size], 1))
+    seeds = max(map(len, sizes.values()), default=0)
+    tasks = sorted({task for task, _ in sizes})
+    both = [t for t in tasks if all(len(sizes.get((t, model), [])) == seeds for model in MODELS)]
+    logs = [_log_mean(sizes[task, "dense"]) - _log_mean(sizes[task, "sparse"]) for task in both]
+    return len(both), math.exp(math.fsum(logs) / len(logs)) if logs else math.nan
+
+
+def _log_mean(values: list[int]) -> float:
+    return math.fsum(map(math.log, values)) / len(values)
+
+
+if __name__ == "__main__":
+    main()

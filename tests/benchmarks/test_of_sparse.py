@@ -1,0 +1,28 @@
+import pytest
+from of_sparse import dense_to_sparse, smallest
+
+
+def row(task: str, method: str, seed: int, nodes: int, **more: object) -> dict[str, object]:
+    counts = {"edges": 2 * nodes, "edges_embedding": 1, "edges_unembedding": 1, "biases": 0}
+    measured = {"split": "t/test", "n": 9, "replacement": "mean", "loss": 0.1}
+    about = {"task": task, "method": method, "seed": seed, "nodes": nodes, "target_loss": 0.15}
+    return about | counts | measured | {"loss_uncalibrated": 0.2} | more
+
+
+def test_the_penalty_with_the_fewest_nodes_counts():
+    rows = [row("a", "light", 0, 30), row("a", "heavy", 0, 20), row("a", "attribution", 0, 10)]
+    assert [(r["method"], r["nodes"]) for r in smallest(rows)] == [
+        ("heaviside-pruning", 20),
+        ("attribution", 10),
+    ]
+
+
+def test_ratio_over_the_tasks_that_both_reach_with_every_seed():
+    rows = []
+    for model, factor in (("sparse", 1), ("dense", 4)):
+        found = [row("a", "light", 0, 10 * factor), row("a", "light", 1, 40 * factor)]
+        found.append(row("b", "light", 0, 10 * factor**2))
+        found += [row("b", "light", 1, 10 * factor**2)] if factor == 4 else []
+        rows += [{"model": model} | r for r in smallest(found)]
+    assert dense_to_sparse(rows, 0.15, "edges") == (1, pytest.approx(4))
+    assert dense_to_sparse(rows, 0.3, "edges")[0] == 0
