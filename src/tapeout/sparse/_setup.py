@@ -68,7 +68,7 @@ class Setup:
                 kept_share=self.kept_share,
                 sinks=self.sinks,
                 bigrams=self.bigrams,
-                eos_token_id=corpus.tokenizer.eos_token_id,
+                eos_token_id=corpus.tokenizer.eos_token_id,  # pyright: ignore[reportArgumentType]
             )
         except ValueError as error:
             raise ModelError(str(error)) from error
