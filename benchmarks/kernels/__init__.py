@@ -1,0 +1,1 @@
+"""What weight-sparse models take time for, piece by piece."""
