@@ -194,6 +194,35 @@ def weight_edges(**changes: Any) -> Json:
     return about | counts | {"by_layer": [layer], "diagram": drawn} | changes
 
 
+def checks() -> Json:
+    losses = {name: average(value) for name, value in (("full", 0.1), ("circuit", 0.15))}
+    inverse = losses | {"without": average(2.25), "random": [average(0.2)]}
+    binary = losses | {"first": average(0.5), "binary": average(0.4), "values": []}
+    effect = {"node": "0.attn.q.5", "in_circuit": average(0.75), "in_model": average(0.05)}
+    constant = {"node": "0.attn.q.5", "constant": average(0.01), "zero": average(0.02)}
+    pair = {"node": "1.mlp.resid_delta.3", "earlier": "0.mlp.resid_delta.3", "correlation": 0.875}
+    names = ("linear", "zero", "circuit", "dropped", "rescaled")
+    pair |= {name: average(float(place)) for place, name in enumerate(names)}
+    sparse = {"site": "residual", "channels": 16, "mean": 5.5, "median": 4.5, "circuit": 0}
+    context = {"activation": 0.625, "before": "f(\n", "token": " x", "after": ")"}
+    shown = {"percentile": 99.9, "activation": 0.6, "contexts": [context]}
+    return {
+        "task": "ioi",
+        "split": "ioi/test",
+        "n": 40,
+        "nodes": 1,
+        "text": "text/reference",
+        "text_n": 20,
+        "inverse": inverse,
+        "binary": binary,
+        "effects": {"rows": [effect]},
+        "constants": {"rows": [constant]},
+        "redundancy": {"rows": [pair]},
+        "kurtosis": {"rows": [sparse | {"circuit_median": None}]},
+        "contexts": {"rows": [{"node": "0.attn.q.5", "percentiles": [shown]}]},
+    }
+
+
 def mean_size() -> Json:
     names = ("nodes", "edges", "edges_embedding", "edges_unembedding", "biases")
     means = {name: 1.5 + place for place, name in enumerate(names)}

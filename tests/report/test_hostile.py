@@ -65,6 +65,7 @@ def everything() -> dict[str, Any]:
     stages["composed"] = stage("compose", samples.compose())
     stages["routed"] = stage("route", samples.route())
     stages["wired"] = stage("weight_edges", samples.weight_edges())
+    stages["checked"] = stage("checks", samples.checks())
     stages["sized"] = stage("mean_size", samples.mean_size())
     stages["other"] = stage("sparse", {"a": "b", "c": {"d": ["e"]}})
     stages["load"] |= {"settings": {"a": "b"}, "inputs": {"c": "d"}}

@@ -66,3 +66,20 @@ def test_a_mean_needs_something_to_average(recipe: dict[str, Any], tmp_path: Pat
     stages = {name: s for name, s in recipe["stages"].items() if s["kind"] != "weight_edges"}
     with pytest.raises(RecipeError, match="weight_edges"):
         run_recipe(parse_recipe({"stages": stages}), tmp_path)
+
+
+def test_checks_look_at_every_node(recipe: dict[str, Any], tmp_path: Path):
+    stages = {name: s for name, s in recipe["stages"].items() if s["kind"] != "weight_edges"}
+    del stages["sizes"], stages["half"]
+    # the task's own prompts stand in for text
+    stages["tenth"] = stages["tenth"] | {"share": 0.05}
+    stages["looks"] = {"kind": "checks", "text": "task", "steps": 1, "random_seeds": 1}
+    run_recipe(parse_recipe({"stages": stages}), tmp_path)
+    done = json.loads((tmp_path / "results.json").read_text())["stages"]
+    found, size = done["looks"]["metrics"], done["tenth"]["metrics"]["size"]
+    assert found["nodes"] == size == len(found["effects"]["rows"]) == len(found["binary"]["values"])
+    assert found["inverse"]["n"] == found["n"] and found["text"].endswith("reference")
+    assert len(found["contexts"]["rows"]) == size
+    del stages["looks"]["text"]
+    with pytest.raises(RecipeError, match="plain text"):
+        run_recipe(parse_recipe({"stages": stages}), tmp_path)

@@ -25,6 +25,7 @@ _KNOWN = {
     "route",
     "weight_edges",
     "mean_size",
+    "checks",
 }
 
 

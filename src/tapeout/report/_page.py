@@ -9,6 +9,7 @@ from ._conditioned import conditioned_section
 from ._facts import method_section, other_section, task_section
 from ._headline import headline
 from ._html import Html, isolated, join, name, paragraph, tag
+from ._node_checks import checks_section
 from ._results import Results, read_results
 from ._sections import evidence_section, frontier_section, sizes_section, speed_section
 from ._shell import shell, write_page
@@ -62,6 +63,7 @@ def _sections(results: Results, again: bool) -> list[Html]:
             [(stage.name, found) for stage, found in results.weights],
             [(stage.name, found) for stage, found in results.mean_sizes],
         ),
+        checks_section([(stage.name, stage.metrics) for stage in results.of_kind("checks")]),
         sizes_section(results),
         speed_section(results),
         task_section(results),

@@ -14,6 +14,7 @@ from ._conditioned import conditioned_table
 from ._evidence import Evidence, Row
 from ._fields import Fields
 from ._measures import MEASURES
+from ._node_checks import checks_table
 from ._plain import plain
 from ._smallest import smallest_table
 from ._steered import steered_table
@@ -44,6 +45,7 @@ def tables_of(stages: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
         "measure": speed_table,
         "weight_edges": weights_table,
         "mean_size": mean_table,
+        "checks": checks_table,
         "condition": conditioned_table,
         "bridge": bridged_table,
         "steer": steered_table,

@@ -4,6 +4,7 @@ from .._stage import Stage
 from ._audit import Audit, TransferStage
 from ._base import Base
 from ._bridge import DENSE, Bridge, Steer, Texts
+from ._checks import Checks
 from ._compose import Compose, Route
 from ._condition import Condition
 from ._edges import Edges
@@ -49,6 +50,7 @@ KINDS: dict[str, type[Stage]] = {
         Verify,
         WeightEdgesStage,
         MeanSize,
+        Checks,
         Audit,
         TransferStage,
         Extract,

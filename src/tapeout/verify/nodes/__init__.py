@@ -1,6 +1,35 @@
 """Nodes one by one: what they do, and whether that is as simple as it looks (paper 3)."""
 
 from ._activity import Activity, activity
+from ._binary import Binarised, Binarising, binarise
+from ._contexts import PERCENTILES, Context, NodeContexts, Percentile, node_contexts
 from ._diagram import Diagram, diagram, edges_on
+from ._effects import InversePruning, NodeEffect, inverse_pruning, node_effects
+from ._kurtosis import Kurtosis, kurtosis
+from ._simpler import ConstantQuery, RedundantWrite, constant_queries, redundant_writes
 
-__all__ = ["Activity", "Diagram", "activity", "diagram", "edges_on"]
+__all__ = [
+    "PERCENTILES",
+    "Activity",
+    "Binarised",
+    "Binarising",
+    "ConstantQuery",
+    "Context",
+    "Diagram",
+    "InversePruning",
+    "Kurtosis",
+    "NodeContexts",
+    "NodeEffect",
+    "Percentile",
+    "RedundantWrite",
+    "activity",
+    "binarise",
+    "constant_queries",
+    "diagram",
+    "edges_on",
+    "inverse_pruning",
+    "kurtosis",
+    "node_contexts",
+    "node_effects",
+    "redundant_writes",
+]
