@@ -195,7 +195,8 @@ def weight_edges(**changes: Any) -> Json:
 
 
 def checks() -> Json:
-    losses = {name: average(value) for name, value in (("full", 0.1), ("circuit", 0.15))}
+    losses: Json = {name: average(value) for name, value in (("full", 0.1), ("circuit", 0.15))}
+    losses |= {"replacement": "mean", "reference": "text/reference (n=20)"}
     inverse = losses | {"without": average(2.25), "random": [average(0.2)]}
     binary = losses | {"first": average(0.5), "binary": average(0.4), "values": []}
     effect = {"node": "0.attn.q.5", "in_circuit": average(0.75), "in_model": average(0.05)}

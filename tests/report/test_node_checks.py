@@ -29,7 +29,8 @@ def test_every_check_has_its_table(tmp_path: Path):
 def test_checks_that_were_not_made_have_none(tmp_path: Path):
     some = {key: value for key, value in checks().items() if key in ("split", "n", "inverse")}
     text = Page(page_of(tmp_path, {"looks": stage("checks", some)})).text
-    assert "model without it" in text and "Kurtosis" not in text and "text" not in text
+    assert "mean replacement over text/reference (n=20)" in text
+    assert "model without it" in text and "Kurtosis" not in text and "percentile" not in text
 
 
 def test_many_nodes_are_folded(tmp_path: Path):

@@ -9,7 +9,7 @@ from rich.text import Text
 from ._fields import Fields
 from ._html import Html, code, details, isolated, join, name, section, table, tag
 from ._plain import plain
-from ._text import number
+from ._text import number, setting_words
 from ._values import Average
 from ._weights_view import seen
 
@@ -63,7 +63,7 @@ def _checks(title: str, fields: Fields) -> Html:
     parts = [tag("h3", name(title))]
     losses = (_inverse(fields) if "inverse" in fields else []) + _binary(fields)
     if losses:
-        caption = join("Loss in nats on ", where, ", 95% intervals; all else is replaced.")
+        caption = join("Loss in nats on ", where, ", 95% intervals; ", _replaced(fields), ".")
         rows = [[words, str(loss)] for words, loss in losses]
         head = ["What runs", "Loss"]
         parts.append(table(caption, head, [(None, rows)], label=f"Losses of {isolated(title)}"))
@@ -78,6 +78,11 @@ def _checks(title: str, fields: Fields) -> Html:
     if "contexts" in fields:
         parts.append(_contexts(fields.child("contexts"), text or where, title))
     return join(*parts)
+
+
+def _replaced(fields: Fields) -> Html:
+    found = fields.child("inverse" if "inverse" in fields else "binary")
+    return name(setting_words(found.text("replacement"), found.text("reference")))
 
 
 _TABLES: dict[str, tuple[str, dict[str, str], int]] = {

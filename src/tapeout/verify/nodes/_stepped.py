@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -96,34 +97,28 @@ class Stepped:
 
     @contextmanager
     def _stepped(self, values: Values | None, softness: float, alone: bool) -> Iterator[None]:
-        watches = (
-            []
-            if values is None
-            else [
-                (tap, self._watch(where, tap, pairs, softness))
-                for where, pairs in values.items()
-                for tap in [self.model.tap(*where)]
-            ]
-        )
         if not alone:
             yield
             return
+        taps = {where: self.model.tap(*where) for where in values or {}}
+        watches: list[tuple[Tap, Watch]] = [
+            (taps[where], partial(self._give, where, taps[where], pairs, softness))
+            for where, pairs in (values or {}).items()
+        ]
         with restrict(self.model, self.gates, self.fill), attached(watches):
             yield
 
-    def _watch(self, where: Where, tap: Tap, pairs: Tensor, softness: float) -> Watch:
-        chosen = self.kept[where].to(self.model.device)
-
-        def watch(whole: Tensor) -> Tensor:
-            x = tap.select(whole).clone()
-            low, high = pairs.to(x)
-            old = x[..., chosen]
-            new = step(old, low.nan_to_num(), high.nan_to_num(), softness)
-            leave = self.exempt[..., None] | low.isnan()
-            x[..., chosen] = torch.where(leave, old, new)
-            return tap.put(whole, x)
-
-        return watch
+    def _give(
+        self, where: Where, tap: Tap, pairs: Tensor, softness: float, whole: Tensor
+    ) -> Tensor:
+        """The site with steps at its nodes, but where a position or node is exempt."""
+        chosen = self.kept[where].to(whole.device)
+        x = tap.select(whole).clone()
+        low, high = pairs.to(x)
+        new = step(x[..., chosen], low.nan_to_num(), high.nan_to_num(), softness)
+        leave = self.exempt[..., None] | low.isnan()
+        x[..., chosen] = torch.where(leave, x[..., chosen], new)
+        return tap.put(whole, x)
 
     def logits(
         self, batch: Batch, values: Values | None, softness: float = 0.0, alone: bool = True
