@@ -46,7 +46,7 @@ class SparseTrainer:
         self.windows, self.config, self.validation = windows, config, validation
         self.sparse = sparse_parameters(self.model)
         self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
-        self.trained = dict(self.parameters)
+        self.trained: dict[str, Tensor] = dict(self.parameters)
         self.schedule = Schedule(
             steps=config.steps,
             density=config.density,
