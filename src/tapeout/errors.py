@@ -28,6 +28,10 @@ class ReshapeError(TapeoutError):
     """A model cannot be changed as asked, or a change does not fit the model."""
 
 
+class AmplifyError(TapeoutError):
+    """A capability cannot be amplified as asked, or an edit does not fit the model."""
+
+
 class CorpusError(TapeoutError):
     """Training text cannot be found, tokenised, or read back."""
 

@@ -15,6 +15,9 @@ ROOMS = (
     "extraction",
     "verify",
     "reshape",
+    "generation",
+    "reasoning",
+    "amplify",
 )
 """Each room uses only rooms before it, so a stage depends on no room after its own."""
 

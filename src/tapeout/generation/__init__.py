@@ -1,0 +1,1 @@
+"""Writing text with a model: batches behind one shared beginning, sampling, stops."""
