@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ def restrict(
     else:
         gates = circuit
     frame = _Frame(replacement)
-    watches = []
+    watches: list[tuple[Tap, Watch]] = []
     for (layer, site), gate in gates.items():
         if len(gate) != model.shape.width(layer, site):
             raise InterventionError(
@@ -58,7 +59,8 @@ def restrict(
         if _does_nothing(gate, replacement):
             continue
         tap = model.tap(layer, site)
-        watches.append((tap, _watch((layer, site), tap, gate.to(model.device), frame)))
+        own = partial(_replaced, (layer, site), tap, gate.to(model.device), frame)
+        watches.append((tap, own))
     handle = model.hf.register_forward_pre_hook(frame.before, with_kwargs=True)
     try:
         with attached(watches):
@@ -74,17 +76,13 @@ def _does_nothing(gate: Tensor, replacement: Replacement) -> bool:
     return bool((gate == idle).all())
 
 
-def _watch(where: Where, tap: Tap, gate: Tensor, frame: "_Frame") -> Watch:
+def _replaced(where: Where, tap: Tap, gate: Tensor, frame: "_Frame", whole: Tensor) -> Tensor:
     replacement = frame.replacement
-
-    def watch(whole: Tensor) -> Tensor:
-        x = tap.select(whole)
-        new = replacement.mix(where, x, gate if gate.dtype == torch.bool else gate.to(x.dtype))
-        partners = x[len(new) :]
-        new = frame.apply(new, x[: len(new)])
-        return tap.put(whole, torch.cat([new, partners]) if len(partners) else new)
-
-    return watch
+    x = tap.select(whole)
+    new = replacement.mix(where, x, gate if gate.dtype == torch.bool else gate.to(x.dtype))
+    partners = x[len(new) :]
+    new = frame.apply(new, x[: len(new)])
+    return tap.put(whole, torch.cat([new, partners]) if len(partners) else new)
 
 
 class _Frame:

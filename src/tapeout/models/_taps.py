@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -43,21 +44,22 @@ class Tap:
 
     def attach(self, watch: Watch) -> RemovableHandle:
         """Call `watch` with the whole tensor at every forward; what it returns takes its place."""
-
-        def after(module: nn.Module, args: Any, output: Tensor) -> Tensor | None:
-            return watch(output)
-
-        def before(module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
-            new = watch(args[0] if args else kwargs["hidden_states"])
-            if new is None:
-                return None
-            if args:
-                return (new, *args[1:]), kwargs
-            return args, kwargs | {"hidden_states": new}
-
         if self.side == "out":
-            return self.module.register_forward_hook(after)
-        return self.module.register_forward_pre_hook(before, with_kwargs=True)
+            return self.module.register_forward_hook(partial(_after, watch))
+        return self.module.register_forward_pre_hook(partial(_before, watch), with_kwargs=True)
+
+
+def _after(watch: Watch, module: nn.Module, args: Any, output: Tensor) -> Tensor | None:
+    return watch(output)
+
+
+def _before(watch: Watch, module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+    new = watch(args[0] if args else kwargs["hidden_states"])
+    if new is None:
+        return None
+    if args:
+        return (new, *args[1:]), kwargs
+    return args, kwargs | {"hidden_states": new}
 
 
 @contextmanager
