@@ -28,6 +28,10 @@ class ReshapeError(TapeoutError):
     """A model cannot be changed as asked, or a change does not fit the model."""
 
 
+class GenerationError(TapeoutError):
+    """Text cannot be written as asked."""
+
+
 class AmplifyError(TapeoutError):
     """A capability cannot be amplified as asked, or an edit does not fit the model."""
 
