@@ -36,6 +36,12 @@ def test_a_circuit_is_selected_by_its_loss(source, tmp_path, objective):
     assert metrics(tmp_path / "run", "proof")["size"] == circuit.size
 
 
+def test_a_circuit_may_be_selected_by_its_calibrated_loss(source, tmp_path):
+    run_recipe(parse_recipe(at_loss(source, objective="kl", calibrate=True)), tmp_path / "run")
+    found = metrics(tmp_path / "run", "circuit")["loss"]
+    assert "/train" in found["calibrated_on"] and found["loss"]["value"] <= found["bar"]
+
+
 def test_what_selects_is_one_thing(source, tmp_path):
     for other in ({"positive": True}, {"share": 0.5}):
         with pytest.raises(RecipeError, match="not both"):

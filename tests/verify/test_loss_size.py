@@ -7,7 +7,7 @@ from tapeout.circuits import EdgeScores, Scores, Universe
 from tapeout.errors import TaskError
 from tapeout.interventions import Counterfactual, edges_of, means_over, replacement_of
 from tapeout.tasks import LOG_LIKELIHOOD
-from tapeout.verify import evaluate, smallest_at_loss
+from tapeout.verify import calibrate, evaluate, smallest_at_loss, with_and_without
 from tapeout.verify._loss_size import _smallest
 from tapeout.verify._losses import bounded_loss
 
@@ -92,6 +92,22 @@ def test_what_lies_above_the_start_is_not_looked_at(case):
     from_all = smallest_at_loss(model, scores, task.validation, "zero", **options)
     from_worse = smallest_at_loss(model, scores, task.validation, "zero", start=worse, **options)
     assert from_worse.k == from_all.k
+
+
+def test_losses_may_be_calibrated_first(case):
+    """What counts is then the loss after scale and shift, fitted to other examples."""
+    model, task, scores = case
+    options: dict = {"objective": "task", "shares": (0.5,), "precision": 1.0}
+    fitted = smallest_at_loss(
+        model, scores, task.validation, "zero", target=99.0, calibrated_on=task.train, **options
+    )
+    assert fitted.calibrated_on == task.train.name
+    for k, loss in fitted.curve.items():
+        own = calibrate(model, scores.top(k), task.train, "zero", objective="task")
+        both = with_and_without(model, scores.top(k), task.validation, own, "zero").loss
+        assert loss.value == pytest.approx(both[1].value, abs=1e-5)
+        assert k == scores.universe.size or both[0].value != pytest.approx(both[1].value)
+    assert len(fitted.curve) >= 2
 
 
 @given(threshold=st.integers(0, 50), grid=st.sets(st.integers(0, 50)))

@@ -11,6 +11,7 @@ from ..errors import TaskError
 from ..interventions import Mean, Partners, Replacement, circuit_replacement, replacement_of
 from ..models import Model
 from ..tasks import Split
+from ._calibration import Calibrating, calibrate
 from ._evaluate import evaluate
 from ._frontier import GRID, Progress
 from ._intervals import Average
@@ -33,6 +34,8 @@ class LossSize:
         curve: every k that was measured -> its loss, by k.
         split, n: the examples.
         replacement, reference, positions: what was given in place of the rest, and where.
+        calibrated_on: the examples that every circuit's logits were calibrated on; empty if they
+            were taken as they are.
     """
 
     circuit: Circuit | EdgeCircuit
@@ -48,6 +51,7 @@ class LossSize:
     replacement: str
     reference: str
     positions: str
+    calibrated_on: str = ""
 
     @property
     def evaluations(self) -> int:
@@ -57,7 +61,7 @@ class LossSize:
     def to_dict(self) -> dict[str, Any]:
         """Plain values under stable keys."""
         names = ("k", "objective", "bar", "target", "relative_to", "evaluations")
-        where = ("split", "n", "replacement", "reference", "positions")
+        where = ("split", "n", "replacement", "reference", "positions", "calibrated_on")
         curve = [{"k": k, "loss": loss.value} for k, loss in self.curve.items()]
         plain = {name: getattr(self, name) for name in (*names, *where)}
         return plain | {"loss": self.loss.to_dict(), "curve": curve}
@@ -75,6 +79,7 @@ def smallest_at_loss(
     shares: Sequence[float] = GRID,
     precision: float = 0.0,
     start: int | None = None,
+    calibrated_on: Split | None = None,
     batch_size: int = 64,
     sliced: bool | None = None,
     known: Mapping[int, Average] | None = None,
@@ -102,6 +107,8 @@ def smallest_at_loss(
             whole vocabulary) or `candidates` (the right tokens among right tokens and foils).
         shares: the grid, as parts of the universe.
         start: a k to begin at.
+        calibrated_on: take every circuit's loss after a scale and a shift of its logits that are
+            fitted to these other examples, see `calibrate`.
         precision: stop halving at a gap of this part of the universe; 0 leaves none.
         batch_size: examples per forward.
         sliced: as in `evaluate`.
@@ -116,7 +123,6 @@ def smallest_at_loss(
 
     Source: weight-sparse transformers, section 2.2 and A.5 (mask discretization).
     """
-    measured = metric_of(bounded_loss(model, objective))
     fill = replacement_of(replacement)
     nodes = scores.universe.size
     partners = Partners.of(model, scores.universe, fill) if isinstance(scores, Scores) else None
@@ -127,8 +133,7 @@ def smallest_at_loss(
 
     def run(circuit: Circuit | EdgeCircuit | None) -> Average:
         options = {"batch_size": batch_size, "sliced": sliced, "partners": partners}
-        outcome = evaluate(model, split, circuit, fill, metrics=[measured], **options)
-        return outcome.average("loss")
+        return _loss(model, circuit, split, fill, objective, calibrated_on, options)
 
     def measure(k: int) -> Average:
         if k not in curve:
@@ -166,6 +171,7 @@ def smallest_at_loss(
         replacement=fill.name,
         reference=fill.reference if isinstance(fill, Mean) else "",
         positions=fill.positions if isinstance(fill.positions, str) else "chosen",
+        calibrated_on=calibrated_on.name if calibrated_on else "",
     )
 
 
@@ -176,6 +182,7 @@ def circuit_loss(
     replacement: str | Replacement = "counterfactual",
     *,
     objective: LossObjective = "kl",
+    calibrated_on: Split | None = None,
     batch_size: int = 64,
 ) -> Average:
     """A circuit's loss, as `smallest_at_loss` measures it.
@@ -185,10 +192,25 @@ def circuit_loss(
             needs.
         CircuitError: the circuit does not fit the model.
     """
-    metric = metric_of(bounded_loss(model, objective))
     fill = circuit_replacement(circuit, replacement)
-    options = {"metrics": [metric], "batch_size": batch_size}
-    return evaluate(model, split, circuit, fill, **options).average("loss")
+    options = {"batch_size": batch_size}
+    return _loss(model, circuit, split, fill, objective, calibrated_on, options)
+
+
+def _loss(
+    model: Model,
+    circuit: Circuit | EdgeCircuit | None,
+    split: Split,
+    fill: Replacement,
+    objective: LossObjective,
+    calibrated_on: Split | None,
+    options: Mapping[str, Any],
+) -> Average:
+    metric = metric_of(bounded_loss(model, objective))
+    if calibrated_on is not None:
+        config = Calibrating(objective=objective, batch_size=options["batch_size"])
+        metric = calibrate(model, circuit, calibrated_on, fill, config=config).metric(metric)
+    return evaluate(model, split, circuit, fill, metrics=[metric], **options).average(metric.name)
 
 
 def _bar(target: float, relative_to: Base, losses: Mapping[str, Callable[[], Average]]) -> float:

@@ -12,6 +12,9 @@ from .._stage import Work
 ROUNDING = 1e-6
 """Nats below which a rival's loss is none: KL of equal models may come out below 0."""
 
+CALIBRATED = 200
+"""Examples of the train split that calibrations are fitted to."""
+
 
 def at_loss(
     work: Work,
@@ -20,6 +23,8 @@ def at_loss(
     target: float | None,
     objective: LossObjective,
     precision: float,
+    *,
+    calibrate: bool = False,
 ) -> LossSize:
     """The smallest circuit at or below the loss, or that of its rival, on the validation split.
 
@@ -31,12 +36,13 @@ def at_loss(
     model, task = work.inputs["model"], work.inputs["task"]
     if model is None or task is None:
         raise RecipeError("to select by a loss, a `load` and a `task` stage must come before")
+    calibrated_on = task.train.take(CALIBRATED) if calibrate else None
     means: Mean | None = work.inputs["means"]
     rival: Circuit | EdgeCircuit | None = work.inputs["rival"]
     if target is None:
         assert rival is not None
-        lost = circuit_loss(model, rival, task.validation, kind, objective=objective).value
-        target = max(lost, ROUNDING)
+        how: dict[str, Any] = {"objective": objective, "calibrated_on": calibrated_on}
+        target = max(circuit_loss(model, rival, task.validation, kind, **how).value, ROUNDING)
     log = Journal(work.folder / "losses.jsonl")
     return smallest_at_loss(
         model,
@@ -46,6 +52,7 @@ def at_loss(
         target=target,
         objective=objective,
         precision=precision,
+        calibrated_on=calibrated_on,
         start=scores.positive().size if scores.origin.get("method") == "mask" else None,
         known=dict(log.read(_loss)),
         found=lambda k, loss: log.add({"k": k} | loss.to_dict()),

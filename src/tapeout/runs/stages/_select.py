@@ -76,6 +76,7 @@ class Select(Stage):
         loss: instead, the smallest one at or below this many nats on the validation split, ...
         rival: or at or below the loss of this circuit, ...
         objective: ... of `candidates`, `task` or `kl`, see `verify.smallest_at_loss`.
+        calibrate: take losses after a scale and a shift that are fitted to the train split.
         precision: of a size that a loss decides, as a part of the universe.
         replacement: under which the circuit is meant, where no frontier says it.
     """
@@ -96,6 +97,7 @@ class Select(Stage):
     loss: float | None = None
     rival: str = ref(*CIRCUITS, named=True)
     objective: LossObjective = "candidates"
+    calibrate: bool = False
     precision: float = 0.0
     replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = ""
 
@@ -132,7 +134,8 @@ class Select(Stage):
             return None
         if self.positive or self.like or self.share is not None:
             raise RecipeError("a circuit is selected by a loss or by another setting, not both")
-        return at_loss(work, scores, kind, self.loss, self.objective, self.precision)
+        how = (self.loss, self.objective, self.precision)
+        return at_loss(work, scores, kind, *how, calibrate=self.calibrate)
 
     def _chosen(
         self,
