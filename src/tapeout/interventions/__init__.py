@@ -4,6 +4,7 @@ from ._edges import Wiring, Writes, edges_of, restrict_edges, writes
 from ._engine import Gates, restrict
 from ._generate import greedy
 from ._partners import PartnerRun, Partners
+from ._pasts import Pasts
 from ._record import record
 from ._replacements import (
     Counterfactual,
@@ -26,6 +27,7 @@ __all__ = [
     "Mean",
     "PartnerRun",
     "Partners",
+    "Pasts",
     "Positions",
     "Projection",
     "Recorded",

@@ -19,6 +19,7 @@ from ._quiet import quiet
 from ._released import write as write_released
 from ._shape import ModelShape
 from ._sites import GRANULARITIES, HEAD_SITES, SITES, Granularity, Site
+from ._stem import Stem
 from ._taps import Tap, Watch, attached
 from ._tokens import Tokens
 from .families import FAMILIES
@@ -41,6 +42,7 @@ __all__ = [
     "Prefix",
     "Site",
     "Sliced",
+    "Stem",
     "Tap",
     "Tokens",
     "Watch",

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from ._prefix import Prefix
 from ._quiet import quiet
 from ._shape import ModelShape
 from ._sites import Site
+from ._stem import Stem
 from ._taps import Tap
 from ._tokens import Tokens
 
@@ -127,12 +128,23 @@ class Model:
             inputs = inputs if after is None else after.arguments(tokens)
             return self.hf(**inputs, logits_to_keep=keep).logits
 
-    def read(self, tokens: Tokens, columns: int) -> Prefix | None:
-        """The first columns of a batch, for `logits(after=...)`; None if there are none."""
+    def read(self, tokens: Tokens, columns: int, *, stem: Stem | None = None) -> Prefix | None:
+        """The first columns of a batch, for `logits(after=...)`; None if there are none.
+
+        Args:
+            tokens: the batch.
+            columns: how many.
+            stem: what all its rows start with, read before; it is not copied per row.
+        """
         if not columns:
             return None
         with _dense_head(self.hf):
-            return Prefix.read(self.hf, tokens.to(self.device), columns)
+            return Prefix.read(self.hf, tokens.to(self.device), columns, stem)
+
+    def stem(self, ids: Sequence[int]) -> Stem:
+        """A beginning that many rows share, for `read(stem=...)`."""
+        with _dense_head(self.hf):
+            return Stem.read(self.hf, ids, self.device)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

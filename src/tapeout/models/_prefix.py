@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from ._stem import Stem
 from ._tokens import Tokens
 
 
@@ -21,8 +22,17 @@ class Prefix:
     cache: Any
 
     @classmethod
-    def read(cls, hf: Any, tokens: Tokens, columns: int) -> "Prefix":
-        """Run the first columns and keep their keys and values, without gradients."""
+    def read(cls, hf: Any, tokens: Tokens, columns: int, stem: Stem | None = None) -> "Prefix":
+        """Run the first columns and keep their keys and values, without gradients.
+
+        Args:
+            hf: the model.
+            tokens: the batch.
+            columns: how many.
+            stem: what all its rows start with; only the columns behind it are run and kept.
+        """
+        if stem is not None:
+            return cls._behind(hf, tokens, columns, stem)
         cache = DynamicCache(config=hf.config)
         mask, positions = tokens.mask, tokens.position_ids
         with torch.no_grad():
@@ -35,6 +45,27 @@ class Prefix:
                 logits_to_keep=1,
             )
         return cls(columns, cache)
+
+    @classmethod
+    def _behind(cls, hf: Any, tokens: Tokens, columns: int, stem: Stem) -> "Prefix":
+        shared = min(stem.columns, columns)
+        first = cls(shared, stem.cache(tokens, shared))
+        if shared == columns:
+            return first
+        mask = None if tokens.mask is None else tokens.mask[:, :columns]
+        arguments = first.arguments(Tokens(tokens.ids[:, :columns], mask))
+        cache = arguments["past_key_values"]
+        with torch.no_grad():
+            hf(**arguments, logits_to_keep=1)
+        for layer in cache.layers:
+            layer.columns = columns  # a layer without attention has not seen them
+        return cls(columns, cache)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the keys and values that are this batch's own."""
+        layers = [layer for layer in self.cache.layers if layer.is_initialized]
+        return sum(layer.keys.nbytes + layer.values.nbytes for layer in layers)
 
     def arguments(self, tokens: Tokens) -> dict[str, Any]:
         """What a forward over the remaining columns is called with."""

@@ -17,7 +17,7 @@ from tapeout.find.masks import (
     learn_edges,
     learn_mask,
 )
-from tapeout.interventions import Counterfactual, Mean, Zero, means_over
+from tapeout.interventions import Counterfactual, Mean, Pasts, Zero, means_over
 from tapeout.verify import evaluate
 
 from ...tiny import Sizes
@@ -205,3 +205,61 @@ def test_parts_of_a_batch_give_what_the_batch_gives(case, replacement):
     assert gap <= 1e-3
     losses = [[entry["loss"] for entry in one.curve] for one in found]
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def test_a_penalty_on_sums_weighs_every_node_alike():
+    sizes = torch.tensor([0.5, 1.0, 0.25, 0.75])
+    parts = {"attn.z:head": [slice(0, 1), slice(1, 2)], "mlp.post_act:channel": [slice(2, 4)]}
+    loss = Penalty(weight=0.1, sums=True).loss(sizes, parts, 0, torch.zeros(0))
+    assert float(loss) == pytest.approx(0.1 * 2.5)
+    halved = Penalty(weight=0.1, sums=True, weights={"attn.z:head": 0.5})
+    assert float(halved.loss(sizes, parts, 0, torch.zeros(0))) == pytest.approx(0.1 * 1.75)
+
+
+@pytest.mark.parametrize("replacement", ["zero", "scale", "resample"])
+def test_gates_at_the_last_position_train_as_they_do_in_the_whole_forward(
+    case, replacement, monkeypatch
+):
+    model, task = case
+    config = quick(replacement=replacement, positions="last", steps=6)
+    quick_way = learn_mask(model, task.train, SPEC, config=config)
+    monkeypatch.setattr(Pasts, "of", lambda *_: None)
+    whole = learn_mask(model, task.train, SPEC, config=config)
+    assert (quick_way.scores.values - whole.scores.values).abs().max() <= 1e-3
+    everywhere = learn_mask(model, task.train, SPEC, config=quick(replacement=replacement, steps=6))
+    assert not torch.equal(everywhere.scores.values, whole.scores.values)
+
+
+def test_pasts_are_shared_between_masks(case):
+    model, task = case
+    pasts = Pasts(model)
+    config = quick(replacement="zero", positions="last", steps=12)
+    first = learn_mask(model, task.train, SPEC, pasts=pasts, config=config)
+    kept = dict(pasts._known)
+    again = learn_mask(model, task.train, SPEC, pasts=pasts, config=config)
+    assert kept and kept == pasts._known
+    assert torch.equal(first.scores.values, again.scores.values)
+
+
+def test_a_training_ends_once_its_kept_set_no_longer_changes(case):
+    model, task = case
+    config = quick(
+        steps=400,
+        gate=Linear(first=0.6),
+        learning_rate=0.02,
+        unchanged=9,
+        size=Penalty(weight=20.0),
+    )
+    curve = learn_mask(model, task.train, SPEC, config=config).curve
+    changed = [entry["changed"] for entry in curve]
+    assert changed[0] == 0 and len(curve) < 400  # it waits for the first change
+    assert any(changed) and not any(changed[-9:]) and changed[-10]
+
+
+def test_the_learning_rate_drops_every_so_many_steps(case):
+    model, task = case
+    config = quick(steps=6, gate=Linear(first=1.0), drop_every=2, drop_to=0.0)
+    first = learn_mask(model, task.train, SPEC, config=replace(config, steps=2))
+    whole = learn_mask(model, task.train, SPEC, config=config)
+    assert len(whole.curve) == 6
+    assert torch.equal(first.scores.values, whole.scores.values)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from ...checkpoint import train
 from ...circuits import Circuit, EdgeCircuit, EdgeScores, Scores, Universe
 from ...errors import TaskError
-from ...interventions import Mean, edges_of
+from ...interventions import Mean, Pasts, edges_of
 from ...models import Model
 from ...tasks import Batch, Loss, Shuffled, Split
 from ._checkpoint import load_state, save_state
@@ -38,7 +39,8 @@ class LearnedMask:
     Attributes:
         scores: the parameters, less what opens a gate by half: above 0 a node is kept.
         circuit: the nodes whose gate ends open.
-        curve: by step: `loss`, `objective` (mean over the batch), `share` (of open gates).
+        curve: by step: `loss`, `objective` (mean over the batch), `share` (of open gates),
+            `changed` (how many of them opened or closed).
     """
 
     scores: Scores
@@ -52,6 +54,7 @@ def learn_mask(
     universe: str | Universe = "mlp.post_act, attn.z:head",
     *,
     means: Mean | None = None,
+    pasts: Pasts | None = None,
     config: MaskConfig | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
@@ -64,6 +67,7 @@ def learn_mask(
         split: the examples, as a rule `task.train`.
         universe: the nodes; with several granularities a node's gate is the product of those above.
         means: what `replacement="mean"` stands for.
+        pasts: what `positions="last"` starts behind, to share it between masks.
         config: how; or its fields as keyword arguments.
         checkpoint: a file to go on from and to save to, as the training goes.
         progress: called with the steps done and all of them.
@@ -76,7 +80,7 @@ def learn_mask(
         RunError: the checkpoint is damaged, or of another training.
     """
     config = config or MaskConfig(**options)
-    subject = nodes_of(model, universe, config, means)
+    subject = nodes_of(model, universe, config, means, pasts)
     learner = _trained(subject, split, config, checkpoint, progress)
     scores = learner.result()
     assert isinstance(scores, Scores)
@@ -159,12 +163,20 @@ class Learner:
 
     @property
     def settled(self) -> bool:
-        """The loss has not fallen for as long as `patience`."""
+        """The loss has not fallen for as long as `patience`, or the kept set is `unchanged`."""
+        return self._stalled() or self._still()
+
+    def _stalled(self) -> bool:
         patience = self.config.patience
         if not patience or len(self.curve) <= patience:
             return False
         losses = [entry["loss"] for entry in self.curve]
         return min(losses[-patience:]) >= min(losses[:-patience])
+
+    def _still(self) -> bool:
+        changed = [entry["changed"] for entry in self.curve]
+        steps = self.config.unchanged
+        return steps > 0 and not any(changed[-steps:]) and any(changed)
 
     def update(self) -> None:
         """One step on one batch.
@@ -187,11 +199,13 @@ class Learner:
                 "the model for NaN"
             )
         self.optimizer.param_groups[0]["lr"] = self._rate()
+        before = self._open()
         self.optimizer.step()
         with torch.no_grad():
             config.gate.bound_(self.parameters)
-            share = float((self.parameters > config.gate.threshold).float().mean())
-        self.curve.append({"loss": loss, "objective": kept, "share": share})
+        now = self._open()
+        entry = {"loss": loss, "objective": kept, "share": float(now.float().mean())}
+        self.curve.append(entry | {"changed": float((now != before).sum())})
         self.step += 1
 
     def _kept(self, batch: Batch, gates: Tensor) -> tuple[float, Tensor]:
@@ -227,9 +241,14 @@ class Learner:
         if path.is_file():
             load_state(path, self)
 
+    def _open(self) -> Bool[Tensor, " gates"]:
+        return self.parameters.detach() > self.config.gate.threshold
+
     def _rate(self) -> float:
         config = self.config
         rate = config.learning_rate * min((self.step + 1) / max(config.warm_up, 1), 1.0)
+        if config.drop_every:
+            rate *= config.drop_to ** (self.step // config.drop_every)
         return rate * (1 - self.step / config.steps) if config.decay else rate
 
 

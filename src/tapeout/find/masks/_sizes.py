@@ -29,12 +29,21 @@ def part_means(sizes: Tensor, parts: Parts) -> dict[str, Float[Tensor, ""]]:
     }
 
 
+def _part_sums(sizes: Tensor, parts: Parts) -> dict[str, Float[Tensor, ""]]:
+    return {
+        part: torch.stack([sizes[nodes].sum() for nodes in slices]).sum()
+        for part, slices in parts.items()
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Penalty:
     """A weighted sum of every part's mean openness, as node pruning has it (paper 5, eq. 7).
 
     Attributes:
         weight: of all parts.
+        sums: take every part's sum instead of its mean, so that all nodes weigh alike whatever
+            their part (paper 2, eq. 2).
         weights: part, such as `attn.z:head`, -> by what to multiply its weight; parts that are
             not in play do not matter.
         ramp: steps over which the weights grow from 0, linearly.
@@ -44,6 +53,7 @@ class Penalty:
     weight: float = 1.0
     weights: Mapping[str, float] = field(default_factory=dict)
     ramp: int = 0
+    sums: bool = False
 
     @property
     def rate(self) -> float:
@@ -65,8 +75,8 @@ class Penalty:
     def loss(
         self, sizes: Tensor, parts: Parts, step: int, multipliers: Tensor
     ) -> Float[Tensor, ""]:
-        means = part_means(sizes, parts)
-        weighted = [self.weights.get(part, 1.0) * mean for part, mean in means.items()]
+        pooled = _part_sums(sizes, parts) if self.sums else part_means(sizes, parts)
+        weighted = [self.weights.get(part, 1.0) * value for part, value in pooled.items()]
         return self.weight * torch.stack(weighted).sum() * min((step + 1) / max(self.ramp, 1), 1.0)
 
 

@@ -10,6 +10,7 @@ from ...circuits import EdgeScores, EdgeUniverse, Scores, Universe
 from ...interventions import (
     Mean,
     Partners,
+    Pasts,
     Replacement,
     Resample,
     Scale,
@@ -24,14 +25,26 @@ from ...tasks import Batch, Partner, Split
 from ._config import MaskConfig
 
 KEPT = 2**28
-"""Bytes of partner runs that training keeps: it is to cost little more memory than one batch."""
+"""Bytes of partner runs, or of pasts, that training keeps: it is to cost little more memory than
+one batch."""
 
 
 class Nodes:
-    """Gates on nodes, under any replacement."""
+    """Gates on nodes, under any replacement.
 
-    def __init__(self, model: Model, universe: Universe, replacement: Replacement) -> None:
+    Args:
+        pasts: what stands before the last position, for gates that act there alone.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        universe: Universe,
+        replacement: Replacement,
+        pasts: Pasts | None = None,
+    ) -> None:
         self.model, self.universe, self.replacement = model, universe, replacement
+        self.pasts = pasts
         self.size = universe.size
         self.partners = Partners.of(model, universe, replacement, budget=KEPT)
         self.parts: dict[str, list[slice]] = {}
@@ -54,6 +67,8 @@ class Nodes:
         if self.partners is not None:
             partner = self.partners.run(batch)
             fill, after = partner.replacement, partner.prefix
+        elif self.pasts is not None and batch.answer_length == 1:
+            after = self.pasts.of(batch.tokens)
         with restrict(self.model, self.universe.expand(gates), fill):
             return self.model.logits(batch.tokens, keep=batch.answer_length, after=after)
 
@@ -92,7 +107,11 @@ Subject = Nodes | Edges
 
 
 def nodes_of(
-    model: Model, universe: str | Universe, config: MaskConfig, means: Mean | None
+    model: Model,
+    universe: str | Universe,
+    config: MaskConfig,
+    means: Mean | None,
+    pasts: Pasts | None = None,
 ) -> Nodes:
     """Gates on nodes under the replacement of a config.
 
@@ -103,9 +122,11 @@ def nodes_of(
     nodes = Universe.of(model.shape, universe)
     fill: Replacement
     if config.replacement == "scale":
-        fill = Scale(factor=config.factor)
+        fill = Scale(factor=config.factor, positions=config.positions)
     elif config.replacement == "mean" and means is not None:
         fill = means
     else:
-        fill = replacement_of(config.replacement)
-    return Nodes(model, nodes, fill)
+        fill = replacement_of(config.replacement, positions=config.positions)
+    if fill.positions != "last":
+        return Nodes(model, nodes, fill)
+    return Nodes(model, nodes, fill, pasts or Pasts(model, budget=KEPT))
