@@ -217,15 +217,15 @@ class _Run:
         return own
 
     def _watch_heads(self, reader: Reader, tap: Tap, whole: Tensor) -> None:
-        def arrived(gradient: Tensor) -> None:
-            norm = self.wiring.norms[reader.layer, "attn"]
-            rows, _ = self.wiring.rows[reader.layer, reader.kind]
-            by_head = tap.select(gradient).unflatten(-1, (reader.count, -1))
-            read = torch.einsum("bphk,hkd->hbpd", by_head, rows)
-            self._arrived(reader, _through(norm, self.streams[reader.layer], read))
-
         if whole.requires_grad:
-            whole.register_hook(arrived)
+            whole.register_hook(partial(self._heads_arrived, reader, tap))
+
+    def _heads_arrived(self, reader: Reader, tap: Tap, gradient: Tensor) -> None:
+        norm = self.wiring.norms[reader.layer, "attn"]
+        rows, _ = self.wiring.rows[reader.layer, reader.kind]
+        by_head = tap.select(gradient).unflatten(-1, (reader.count, -1))
+        read = torch.einsum("bphk,hkd->hbpd", by_head, rows)
+        self._arrived(reader, _through(norm, self.streams[reader.layer], read))
 
     def _arrived(self, reader: Reader, gradient: Float[Tensor, "readers rows pos d_model"]) -> None:
         rows = slice(self.scored.start, min(self.scored.stop, reader.upstream))

@@ -5,10 +5,9 @@ is the stream less, for every patched edge, what its writer writes now over what
 other run. The stream itself stays as it is; only what norms and projections read is changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import torch
 from jaxtyping import Float, Shaped
@@ -28,6 +27,8 @@ from ..models import (
 )
 
 Writes = Float[Tensor, "writers rows pos d_model"]
+
+Wrote = Callable[[Tensor], None]
 
 
 def edges_of(model: Model) -> EdgeUniverse:
@@ -64,23 +65,22 @@ class Wiring:
             if shape.width(index, "mlp.resid_delta"):
                 self.norms[index, "mlp"] = block.get_submodule(str(family.mlp.norm))
 
-    def writing(self, wrote: Any) -> list[tuple[Tap, Watch]]:
+    def writing(self, wrote: Wrote) -> list[tuple[Tap, Watch]]:
         """Watches that call `wrote` with [writers, rows, pos, d_model], in the writers' order."""
 
-        def heads(layer: int, z: Tensor) -> None:
-            by_head = z.unflatten(-1, (-1, self.model.shape.head_dim))
-            wrote(torch.einsum("bphk,hkd->hbpd", by_head, self.columns[layer]))
-
-        def whole(x: Tensor) -> None:
-            wrote(x[None])
-
+        whole = partial(_wrote_whole, wrote)
         watches: list[tuple[Tap, Watch]] = [(self.embed, whole)]
         for layer in range(len(self.layers)):
             if (layer, "attn") in self.norms:
-                watches.append((self.model.tap(layer, "attn.z"), partial(heads, layer)))
+                heads = partial(self._wrote_heads, wrote, layer)
+                watches.append((self.model.tap(layer, "attn.z"), heads))
             if (layer, "mlp") in self.norms:
                 watches.append((self.model.tap(layer, "mlp.resid_delta"), whole))
         return watches
+
+    def _wrote_heads(self, wrote: Wrote, layer: int, z: Tensor) -> None:
+        by_head = z.unflatten(-1, (-1, self.model.shape.head_dim))
+        wrote(torch.einsum("bphk,hkd->hbpd", by_head, self.columns[layer]))
 
     def project(
         self, reader: Reader, inputs: Float[Tensor, "heads rows pos d_model"]
@@ -90,6 +90,10 @@ class Wiring:
         normed = self.norms[reader.layer, "attn"].forward(inputs)
         out = torch.einsum("hbpd,hkd->bphk", normed, rows).flatten(2)
         return out if bias is None else out + bias
+
+
+def _wrote_whole(wrote: Wrote, x: Tensor) -> None:
+    wrote(x[None])
 
 
 def writes(wiring: Wiring, tokens: Tokens, *, after: Prefix | None = None) -> Writes:
