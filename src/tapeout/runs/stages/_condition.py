@@ -10,9 +10,9 @@ from ...errors import RecipeError
 from ...models import Model, load
 from ...reshape import SCALES, Conditioning, ScaleSweep, Size, condition, merge_scales
 from ...tasks import Task
-from ...verify import distance_from, evaluate
 from .._stage import Stage, Work, ref, refs
 from ._artifacts import CIRCUITS, MODELS, TASKS, model_facts, thinned
+from ._beside import beside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +87,8 @@ class Condition(Stage, Conditioning):
             "steps": len(found.curve),
             "last": found.curve[-1],
             "curve": thinned(found.curve),
-            "on_task": _other(base, changed, task),
-            "others": {name: _other(base, changed, other) for name, other in others},
+            "on_task": beside(base, changed, task),
+            "others": {name: beside(base, changed, other) for name, other in others},
         }
 
     def _sweep(self, base: Model, change: Any, task: Task) -> ScaleSweep:
@@ -105,19 +105,3 @@ class Condition(Stage, Conditioning):
         super().__post_init__()
         if self.channels < 0 or self.scale < 0:
             raise RecipeError("channels and scale cannot be below 0; 0 leaves them open")
-
-
-def _other(base: Model, changed: Model, task: Task) -> dict[str, Any]:
-    """Accuracy before and after, and the distance between, on the test split."""
-    distance = distance_from(base)
-    longest = max(len(item.answers[0]) for item in task.test.encoded)
-    rows = max(256 // longest, 1)  # the logits of long answers fill the memory
-    before = evaluate(base, task.test, batch_size=rows).accuracy
-    after = evaluate(changed, task.test, metrics=[distance], batch_size=rows)
-    return {
-        "split": task.test.name,
-        "criterion": task.test.criterion.name,
-        "base": before.to_dict(),
-        "changed": after.accuracy.to_dict(),
-        distance.name: after.average(distance.name).to_dict(),
-    }
