@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from ._anatomy import out_features
 from ._family import Family, Fused
 from ._taps import Tap
 
@@ -61,19 +62,25 @@ def read_linear(module: Any) -> Linear:
     return Linear(weight, None if bias is None else bias.detach())
 
 
+def qkv_rows(layer: nn.Module, family: Family, taps: list[Tap]) -> list[tuple[str, Tensor]]:
+    """The projections that hold query, key and value, and which of their outputs these are."""
+    if not isinstance(family.qkv, Fused):
+        paths = family.qkv
+        return [(path, torch.arange(out_features(layer.get_submodule(path)))) for path in paths]
+    path = family.qkv.path
+    every = torch.arange(out_features(layer.get_submodule(path)))
+    if family.behind_qkv:  # the taps are not on this projection
+        return [(path, rows) for rows in every.chunk(3)]
+    return [(path, every[tap.channels]) for tap in taps]
+
+
 def read_qkv(layer: nn.Module, family: Family, taps: list[Tap]) -> list[Linear]:
     """Query, key and value apart, also where one module holds all three."""
     if not isinstance(family.qkv, Fused):
         return [read_linear(layer.get_submodule(path)) for path in family.qkv]
     whole = read_linear(layer.get_submodule(family.qkv.path))
-    if family.behind_qkv:  # the taps are not on this projection
-        rows = torch.arange(len(whole.weight), device=whole.weight.device).chunk(3)
-        return [whole.take(own) for own in rows]
-    parts = []
-    for tap in taps:
-        rows = torch.arange(len(whole.weight))[tap.channels]
-        parts.append(whole.take(rows.to(whole.weight.device)))
-    return parts
+    rows = (rows for _, rows in qkv_rows(layer, family, taps))
+    return [whole.take(own.to(whole.weight.device)) for own in rows]
 
 
 def read_gate_up(layer: nn.Module, family: Family) -> list[Linear]:

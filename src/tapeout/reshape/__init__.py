@@ -4,16 +4,24 @@ from ._change import Change, LowRank
 from ._condition import Conditioned, condition
 from ._config import Conditioning
 from ._scales import SCALES, ScalePoint, ScaleSweep, Size, merge_scales
+from ._slots import MLP, PROJECTIONS, QKV, Lines, Slot, lines_of, slots_of
 
 __all__ = [
+    "MLP",
+    "PROJECTIONS",
+    "QKV",
     "SCALES",
     "Change",
     "Conditioned",
     "Conditioning",
+    "Lines",
     "LowRank",
     "ScalePoint",
     "ScaleSweep",
     "Size",
+    "Slot",
     "condition",
+    "lines_of",
     "merge_scales",
+    "slots_of",
 ]
