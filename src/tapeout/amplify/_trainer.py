@@ -1,0 +1,203 @@
+"""A targeted update under way: its steps, what is evaluated between them, its checkpoints."""
+
+import copy
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..checkpoint import load_training, restore, save_training
+from ..circuits import Circuit
+from ..errors import AmplifyError, RunError
+from ..models import Model
+from ._chosen import Trained, chosen_lines
+from ._loss import differences, losses, rows_of, weights_of
+from ._records import LocalisationSet
+from ._updating import Updating
+
+Evaluate = Callable[[Model], float]
+
+
+def in_float32(model: Model) -> Model:
+    """The model itself if all its numbers are float32, else a copy in which they are."""
+    tensors = [*model.hf.parameters(), *model.hf.buffers()]
+    if all(t.dtype == torch.float32 for t in tensors if t.is_floating_point()):
+        return model
+    return model.sibling(copy.deepcopy(model.hf).float(), model.name)
+
+
+class Trainer:
+    """An update under way."""
+
+    def __init__(
+        self,
+        model: Model,
+        records: LocalisationSet,
+        circuit: Circuit | None,
+        config: Updating,
+        evaluate: Evaluate | None,
+    ) -> None:
+        _check(model, records)
+        self.config, self.records, self.evaluate = config, records, evaluate
+        self.base = in_float32(model)
+        self.loaded = str(next(model.hf.parameters()).dtype).removeprefix("torch.")
+        chosen = None if circuit is None else chosen_lines(model, circuit, config.projections)
+        self.what = "every parameter" if circuit is None else circuit.describe()
+        self.copy = model.sibling(copy.deepcopy(self.base.hf).eval(), f"{model.name} (amplified)")
+        self.flags = [p.requires_grad for p in self.copy.hf.parameters()]
+        self.trained = Trained(self.copy.hf, chosen)
+        kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
+        values = self.trained.values.values()
+        self.optimizer = kinds[config.optimizer](values, lr=config.learning_rate)
+        self.weights = weights_of(records.records, config.balanced)
+        self.best = {name: v.detach().clone() for name, v in self.trained.values.items()}
+        self.step, self.kept = 0, 0
+        self.diverged: int | None = None
+        self.curve: list[dict[str, float]] = []
+        self.scores: dict[int, float] = {}
+
+    def update(self) -> None:
+        """One step, and what is evaluated before and after it."""
+        if self.step == 0:
+            self._score()
+        self.optimizer.zero_grad()
+        entry = self._gradients()
+        if not all(map(math.isfinite, entry.values())):
+            self._diverge(entry)
+            return
+        if self.config.random_sign:
+            self._shuffle()
+        self.optimizer.step()
+        self.trained.write()
+        self.curve.append(entry)
+        self.step += 1
+        self._score()
+
+    def _gradients(self) -> dict[str, float]:
+        """Put the mean gradient over the records beside the values."""
+        chosen = list(range(len(self.records)))
+        if 0 < self.config.sample < len(chosen):
+            generator = torch.Generator().manual_seed(self.config.seed * 100_003 + self.step)
+            drawn = torch.randperm(len(chosen), generator=generator)
+            chosen = sorted(drawn[: self.config.sample].tolist())
+        held = self.records.prefix and self.config.reach != "all"
+        stem = self.copy.stem(self.records.prefix) if held else None
+        totals = {"loss": 0.0, "difference": 0.0}
+        with torch.enable_grad(), self.trained.listening():
+            for rows in rows_of(self.records, chosen, self.weights, self.config.rows):
+                difference = differences(self.copy, rows, stem, self.config.reach)
+                weights = rows.weights.to(difference.device)
+                loss = (weights * losses(difference, self.config.loss)).sum() / len(chosen)
+                loss.backward()
+                totals["loss"] += loss.item()
+                totals["difference"] += float(difference.detach().sum()) / len(chosen)
+        gradients = [v.grad for v in self.trained.values.values() if v.grad is not None]
+        return totals | {"gradient": float(torch.nn.utils.get_total_norm(gradients))}
+
+    def _shuffle(self) -> None:
+        """Give every gradient a random sign, the same one in every step."""
+        for number, value in enumerate(self.trained.values.values()):
+            generator = torch.Generator().manual_seed(self.config.seed * 100_003 + number)
+            signs = torch.randint(0, 2, value.shape, generator=generator) * 2 - 1
+            if value.grad is not None:
+                value.grad.mul_(signs.to(value.grad))
+
+    def _score(self) -> None:
+        """Evaluate, where the schedule says so, and keep the best."""
+        if self.evaluate is None or not self._due():
+            return
+        if self.step not in self.scores:
+            with torch.no_grad(), self.copy.frozen():
+                self.scores[self.step] = float(self.evaluate(self.copy))
+        score = self.scores[self.step]
+        if not math.isfinite(score):
+            raise AmplifyError(f"evaluate gave {score} at step {self.step}: it must be a number")
+        if self.step and score > self.scores[self.kept]:
+            self.kept = self.step
+            for name, value in self.trained.values.items():
+                self.best[name].copy_(value.detach())
+
+    def _due(self) -> bool:
+        early = self.step in (0, 2, 4, 6, 8, 10)
+        return early or self.step % self.config.every == 0 or self.step == self.config.steps
+
+    def _diverge(self, entry: dict[str, float]) -> None:
+        self.diverged = self.step
+        if self.evaluate is None or not self.step:
+            raise AmplifyError(
+                f"loss {entry['loss']} and gradient {entry['gradient']} at step {self.step}: "
+                "lower the learning rate, or check the model for NaN"
+            )
+
+    def finish(self) -> None:
+        """Leave the copy in the weights that are kept, its flags as those of the base."""
+        if self.evaluate is None:
+            self.kept = self.step
+        else:
+            self.trained.set(self.best)
+        for p, flag in zip(self.copy.hf.parameters(), self.flags, strict=True):
+            p.requires_grad_(flag)
+            p.grad = None
+
+    def origin(self) -> dict[str, Any]:
+        """How the kept weights came about."""
+        return {
+            "method": "update",
+            "config": asdict(self.config),
+            "records": self.records.name,
+            "n": len(self.records),
+            "components": self.what,
+            "trained": self.trained.size,
+            "step": self.kept,
+            "loaded": self.loaded,
+        }
+
+    def _key(self) -> str:
+        """What a checkpoint must be of to go on here; steps may be added."""
+        config = {k: v for k, v in asdict(self.config).items() if k not in ("steps", "save_every")}
+        lines = [(own.name, own.index.tolist()) for own in self.trained.chosen or ()]
+        digest = hashlib.sha256(repr((config, lines, self.base.fingerprint.weights)).encode())
+        digest.update(repr((self.records.prefix, self.records.records)).encode())
+        return digest.hexdigest()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        best = {f"best.{name}": value for name, value in self.best.items()}
+        return dict(self.trained.values) | best
+
+    def save(self, path: Path) -> None:
+        """Write all that the update needs to go on."""
+        plain = {"key": self._key(), "step": self.step, "curve": self.curve, "kept": self.kept}
+        plain["scores"] = list(self.scores.items())
+        save_training(path, self._tensors(), plain, self.optimizer)
+
+    def resume(self, path: Path) -> None:
+        """Go on from `save`.
+
+        Raises:
+            RunError: the file is damaged, or of another update.
+        """
+        tensors, plain = load_training(path, self._tensors())
+        if plain.get("key") != self._key():
+            raise RunError(f"the checkpoint {path} is of another update: use another file")
+        self.step, self.curve, self.kept = plain["step"], plain["curve"], plain["kept"]
+        self.scores = {int(step): score for step, score in plain["scores"]}
+        self.best = {name: tensors[f"best.{name}"] for name in self.best}
+        self.trained.set({name: tensors[name] for name in self.trained.values})
+        restore(self.optimizer, tensors)
+
+
+def _check(model: Model, records: LocalisationSet) -> None:
+    if not len(records):
+        raise AmplifyError(f"{records.name} has no records: there is nothing to update towards")
+    tokens = (max(*r.tokens, r.desired, r.undesired) for r in records.records)
+    words = model.hf.get_input_embeddings().weight.shape[0]
+    if (highest := max(*tokens, *records.prefix, 0)) >= words:
+        raise AmplifyError(
+            f"{records.name} has token {highest}, and {model.name} only {words}: it was made with "
+            f"another tokenizer, for {records.model.name}"
+        )
