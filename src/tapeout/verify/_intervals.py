@@ -1,7 +1,10 @@
 """Shares with their uncertainty."""
 
 import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+
+import torch
 
 Z95 = 1.959963984540054
 
@@ -49,7 +52,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Average:
-    """The mean of a metric over examples, with its 95% interval (normal approximation)."""
+    """The mean of a metric over examples, with its 95% interval.
+
+    Of `of` that is a normal approximation, of `resampled` a bootstrap.
+    """
 
     value: float
     low: float
@@ -65,6 +71,39 @@ class Average:
         variance = math.fsum((v - mean) ** 2 for v in values) / (n - 1)
         half = Z95 * math.sqrt(variance / n)
         return cls(mean, mean - half, mean + half, n)
+
+    @classmethod
+    def resampled(
+        cls,
+        values: Sequence[float],
+        groups: Sequence[Hashable] | None = None,
+        *,
+        draws: int = 2000,
+        seed: int = 0,
+    ) -> "Average":
+        """With percentiles of means over groups that are drawn again, whole, with replacement.
+
+        Args:
+            values: one per example; for a paired comparison the differences.
+            groups: what each example belongs to, such as its problem, where examples of one group
+                are alike; by default each stands alone.
+            draws: how many means.
+            seed: of the draws.
+        """
+        names = list(range(len(values))) if groups is None else list(groups)
+        place = {name: index for index, name in enumerate(dict.fromkeys(names))}
+        index = torch.tensor([place[name] for name in names])
+        measured = torch.tensor(list(values), dtype=torch.float64)
+        empty = torch.zeros(len(place), dtype=torch.float64)
+        sums = empty.index_add(0, index, measured)
+        counts = empty.index_add(0, index, torch.ones_like(measured))
+        generator = torch.Generator().manual_seed(seed)
+        means = []
+        for _ in range(draws):
+            drawn = torch.randint(len(place), (len(place),), generator=generator)
+            means.append(sums[drawn].sum() / counts[drawn].sum())
+        low, high = torch.stack(means).quantile(torch.tensor([0.025, 0.975]).double()).tolist()
+        return cls(float(measured.mean()), low, high, len(values))
 
     def __str__(self) -> str:
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
