@@ -14,6 +14,7 @@ from ..circuits import Circuit
 from ..errors import ReshapeError
 from ..models import Model
 from ..tasks import Split
+from ._adapter import Adapter
 from ._change import Change
 from ._config import Conditioning
 from ._controls import training_split
@@ -96,7 +97,8 @@ class Trainer:
         config: Conditioning,
     ) -> None:
         self.config, self.split, self.anchors = config, split, anchors
-        self.copy = Trainable(base, config, None if slots is None else slots_of(base, slots))
+        chosen = None if slots is None else slots_of(base, slots)
+        self.copy = Trainable(base, _adapter(config), chosen)
         self.slots = slots
         self.on_task = OnTask(base, self.copy.model, split, config)
         self.anchor = Anchor(base, self.copy.model, anchors, config) if anchors else None
@@ -197,3 +199,9 @@ class Trainer:
         if self.masked is not None:
             self.masked.values = tensors["scores"]
         restore(self.optimizer, tensors)
+
+
+def _adapter(config: Conditioning) -> Adapter | None:
+    if not config.rank:
+        return None
+    return Adapter(rank=config.rank, alpha=float(config.alpha or config.rank), seed=config.seed)

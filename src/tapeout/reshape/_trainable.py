@@ -8,37 +8,44 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from ..errors import ReshapeError
 from ..models import Model
+from ._adapter import Adapter, dropouts, factors, product
 from ._change import Change, LowRank
-from ._config import Conditioning
 from ._slots import Slot
-
-ADAPTER = "default"
 
 
 class Trainable:
     """The copy, what of it is trained, and what came of it.
 
+    Args:
+        base: what it is a copy of.
+        adapter: what is trained, beside every projection of the layers; None trains the weights.
+        slots: module -> the channels that a change must touch; no other module has any.
+
     Attributes:
         model: a handle on the copy; the base is not changed.
         parameters: name -> what is trained.
+        dropouts: the adapter's own, all in evaluation mode.
     """
 
     def __init__(
-        self, base: Model, config: Conditioning, slots: Mapping[str, Slot] | None = None
+        self,
+        base: Model,
+        adapter: Adapter | None,
+        slots: Mapping[str, Slot] | None = None,
     ) -> None:
-        self.base, self.config = base, config
+        self.base, self.adapter = base, adapter
         hf = copy.deepcopy(base.hf)
         for p in hf.parameters():
             p.requires_grad_(False)
         self.names = sorted(slots) if slots is not None else projections(base)
         self.parameters: dict[str, nn.Parameter] = {}
-        if config.rank:
-            _inject(hf, self.names, config)
+        if adapter is not None:
+            adapter.inject(hf, self.names)
             for name in self.names:
-                self._take(hf, f"{name}.lora_A.{ADAPTER}.weight", _slot(slots, name, "in"), 1)
-                self._take(hf, f"{name}.lora_B.{ADAPTER}.weight", _slot(slots, name, "out"), 0)
+                reading, writing = factors(name)
+                self._take(hf, reading, _slot(slots, name, "in"), 1)
+                self._take(hf, writing, _slot(slots, name, "out"), 0)
         else:
             names = _weights(base) if slots is None else [f"{name}.weight" for name in self.names]
             for name in names:
@@ -48,6 +55,7 @@ class Trainable:
                     slot = _slot(slots, module, side)
                     self._take(hf, name, slot, 1 - dim if stored else dim, zero=False)
         self.model = base.sibling(hf.eval(), f"{base.name} (in training)")
+        self.dropouts = dropouts(hf)
 
     def _take(
         self, hf: nn.Module, name: str, slot: Slot | None, dim: int, *, zero: bool = True
@@ -69,15 +77,9 @@ class Trainable:
     def change(self, origin: Mapping[str, Any]) -> Change:
         """The difference from the base, as it is now."""
         parts: dict[str, LowRank | Tensor] = {}
-        if self.config.rank:
-            for name in self.names:
-                module: Any = self.model.hf.get_submodule(name)
-                parts[f"{name}.weight"] = LowRank(
-                    down=module.lora_A[ADAPTER].weight.detach().clone(),
-                    up=module.lora_B[ADAPTER].weight.detach().clone(),
-                    scaling=float(module.scaling[ADAPTER]),
-                    transposed=isinstance(module.base_layer, Conv1D),
-                )
+        if self.adapter is not None:
+            modules = {name: self.model.hf.get_submodule(name) for name in self.names}
+            parts |= {f"{name}.weight": product(module) for name, module in modules.items()}
         else:
             base = dict(self.base.hf.named_parameters())
             parts |= {name: p.detach() - base[name].detach() for name, p in self.parameters.items()}
@@ -99,25 +101,3 @@ def _weights(model: Model) -> list[str]:
 def _slot(slots: Mapping[str, Slot] | None, name: str, side: str) -> Slot | None:
     slot = None if slots is None else slots[name]
     return slot if slot is not None and slot.side == side else None
-
-
-def _inject(hf: nn.Module, names: list[str], config: Conditioning) -> None:
-    """Put rsLoRA beside the named modules, in place; the same for the same seed."""
-    from peft import LoraConfig, inject_adapter_in_model
-
-    most = min(min(hf.get_submodule(name).weight.shape) for name in names)  # pyright: ignore
-    if config.rank > most:
-        raise ReshapeError(
-            f"an adapter of rank {config.rank} is no smaller than the model's projections, whose "
-            f"rank is {most}: choose a lower rank, or 0 to train the weights themselves"
-        )
-    settings = LoraConfig(
-        r=config.rank,
-        lora_alpha=config.alpha or config.rank,  # pyright: ignore[reportArgumentType]
-        use_rslora=True,
-        target_modules=names,
-        fan_in_fan_out=isinstance(hf.get_submodule(names[0]), Conv1D),
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        inject_adapter_in_model(settings, hf, adapter_name=ADAPTER)
