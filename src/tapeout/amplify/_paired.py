@@ -14,7 +14,7 @@ from ..reasoning import Problem, ProblemSplit, ReasoningTask
 from ._log import Log
 from ._quota import choose, missing
 from ._solver import Pair, Solver, Trace
-from ._traces import TraceConfig, Tried, greedy_traces, opposites
+from ._traces import Attempt, TraceConfig, greedy_traces, opposites
 
 Progress = Callable[[int, int], None]
 
@@ -33,7 +33,7 @@ class TracePairs(Sequence[Pair]):
     """
 
     pairs: tuple[Pair, ...]
-    tried: tuple[Tried, ...]
+    tried: tuple[Attempt, ...]
     split: str
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ def trace_pairs(
     random.Random(config.seed).shuffle(problems)
     log = Log(folder and folder / "traces.jsonl", about_traces(solver, split, config))
     size = 2 * config.batch_size
-    tried: list[Tried] = []
+    tried: list[Attempt] = []
     for part, start in enumerate(range(0, len(problems), size)):
         kinds = missing(config, [pair for one in tried if (pair := one.pair)])
         if not kinds:
@@ -156,7 +156,7 @@ def _check_greedy(traces: Sequence[Trace], total: int) -> None:
         )
 
 
-def _check_right(tried: Sequence[Tried], total: int) -> None:
+def _check_right(tried: Sequence[Attempt], total: int) -> None:
     n = len(tried)
     if n < min(ENOUGH, total) or any(one.greedy.right or one.other for one in tried):
         return
@@ -184,14 +184,14 @@ def _no_pairs(found: TracePairs, config: TraceConfig) -> str:
     )
 
 
-def _row(one: Tried) -> dict[str, Any]:
+def _row(one: Attempt) -> dict[str, Any]:
     of = lambda trace: trace and {k: v for k, v in vars(trace).items() if k != "problem"}  # noqa: E731
     return {"greedy": of(one.greedy), "other": of(one.other), "samples": one.samples}
 
 
-def _read(problem: Problem, row: dict[str, Any]) -> Tried:
+def _read(problem: Problem, row: dict[str, Any]) -> Attempt:
     def of(trace: dict[str, Any]) -> Trace:
         return Trace(**trace | {"problem": problem, "ids": tuple(trace["ids"])})
 
     other = row["other"] and of(row["other"])
-    return Tried(greedy=of(row["greedy"]), other=other, samples=row["samples"])
+    return Attempt(greedy=of(row["greedy"]), other=other, samples=row["samples"])

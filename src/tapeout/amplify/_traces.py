@@ -54,7 +54,7 @@ class TraceConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
+class Attempt:
     """What came of one problem.
 
     Attributes:
@@ -101,7 +101,7 @@ def opposites(
     *,
     kinds: Collection[bool] = (True, False),
     part: int = 0,
-) -> list[Tried]:
+) -> list[Attempt]:
     """Sample beside each greedy trace until one ends otherwise.
 
     Problems that are through make room in the batch for more samples of the others.
@@ -113,7 +113,7 @@ def opposites(
         kinds: for which greedy traces to sample: right ones, wrong ones or both.
         part: tells this call's random numbers from those of other problems.
     """
-    found: list[Tried] = [Tried(greedy=trace, other=None, samples=0) for trace in greedy]
+    found: list[Attempt] = [Attempt(greedy=trace, other=None, samples=0) for trace in greedy]
     for right in sorted(kinds):
         open_ = [place for place, trace in enumerate(greedy) if trace.right is right]
         drawn = 0
@@ -130,7 +130,7 @@ def opposites(
             rows = sampled_traces(solver, problems, sampling, at_once)
             for place, traces in zip(open_, rows, strict=True):
                 other = opposite(greedy[place], traces)
-                found[place] = Tried(greedy=greedy[place], other=other, samples=drawn)
+                found[place] = Attempt(greedy=greedy[place], other=other, samples=drawn)
             open_ = [place for place in open_ if found[place].other is None]
     return found
 
