@@ -1,0 +1,80 @@
+"""What a change of a model did to a task or a text."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..models import Model
+from ..tasks import Split
+from ._distance import distance_from
+from ._evaluate import Outcome, evaluate
+from ._intervals import Average, Share
+from ._paired import Difference, paired
+
+TOKENS_AT_ONCE = 256
+"""Of answers: the logits of long ones fill the memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """A changed model beside its base, on the same examples.
+
+    Attributes:
+        split: which.
+        criterion: when an example counts as right.
+        base, changed: accuracies, teacher-forced.
+        gain: their difference, example by example.
+        kl: from the base's next-token distributions, in nats a token of the answer.
+    """
+
+    split: str
+    criterion: str
+    base: Share
+    changed: Share
+    gain: Difference
+    kl: Average
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "split": self.split,
+            "criterion": self.criterion,
+            "base": self.base.to_dict(),
+            "changed": self.changed.to_dict(),
+            "gain": self.gain.to_dict(),
+            "kl_to_base": self.kl.to_dict(),
+        }
+
+
+def effect_on(base: Model, changed: Model, split: Split) -> Effect:
+    """Accuracy before and after, and the distance between.
+
+    Args:
+        base, changed: models of one vocabulary.
+        split: the examples.
+    """
+    before = evaluate(base, split, batch_size=_rows(split)).correct
+    after = _beside(base, changed, split)
+    return Effect(
+        split=split.name,
+        criterion=split.criterion.name,
+        base=Share(int(before.sum()), len(before)),
+        changed=after.accuracy,
+        gain=paired(before.tolist(), after.correct.tolist()),
+        kl=after.average("kl_to_base"),
+    )
+
+
+def drift_on(base: Model, changed: Model, split: Split) -> Average:
+    """KL from the base alone, in nats a token: for text, of which nothing is right or wrong.
+
+    The mean is over the split's examples (a text's windows), as is its 95% interval.
+    """
+    return _beside(base, changed, split).average("kl_to_base")
+
+
+def _beside(base: Model, changed: Model, split: Split) -> Outcome:
+    return evaluate(changed, split, metrics=[distance_from(base)], batch_size=_rows(split))
+
+
+def _rows(split: Split) -> int:
+    longest = max(len(item.answers[0]) for item in split.encoded)
+    return max(TOKENS_AT_ONCE // longest, 1)
