@@ -12,6 +12,7 @@ from ._pivots import Pivot, prefix_pivot
 from ._records import LocalisationSet, Method, Record
 from ._sequential import sequential_pivot
 from ._sets import localisation_set
+from ._solve import Solved, solve, solves
 from ._solver import Pair, Solver, Trace
 from ._traces import TraceConfig, greedy_traces, sampled_traces
 from ._trainer import Evaluate, in_float32
@@ -33,6 +34,7 @@ __all__ = [
     "PairSplit",
     "Pivot",
     "Record",
+    "Solved",
     "Solver",
     "Swept",
     "Trace",
@@ -56,6 +58,8 @@ __all__ = [
     "prefix_pivot",
     "sampled_traces",
     "sequential_pivot",
+    "solve",
+    "solves",
     "sweep",
     "trace_pairs",
     "update",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ._amplified import AMPLIFIED, amplified_section
 from ._bridged import bridged_section
 from ._caveats import caveats
 from ._composed import composed_section
@@ -50,6 +51,9 @@ def _sections(results: Results, again: bool) -> list[Html]:
         bridged_section([(stage.name, found) for stage, found in results.bridged]),
         steered_section([(stage.name, found) for stage, found in results.steered]),
         conditioned_section([(stage.name, found) for stage, found in results.conditioned]),
+        amplified_section(
+            {kind: [(s.name, s.metrics) for s in results.of_kind(kind)] for kind in AMPLIFIED}
+        ),
         smallest_section([(stage.name, found) for stage, found in results.smallest]),
         evidence_section(results),
         transfer_section([(stage.name, found) for stage, found in results.transfers]),

@@ -21,8 +21,8 @@ from ._views import Extracted, Frontier, Loaded, Sizes, Speed, Task
 from ._weights_view import MeanSize, Weights
 
 SCHEMA_VERSION = 1
-MODELS = ("load", "base", "train", "condition", "bridge")
-CIRCUITS = ("select", "circuit", "squeeze", "compose")
+MODELS = ("load", "base", "train", "condition", "bridge", "amplify")
+CIRCUITS = ("select", "circuit", "squeeze", "compose", "localise", "random")
 View = TypeVar("View")
 
 

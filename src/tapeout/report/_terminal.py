@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ._amplified import AMPLIFIED, amplified_tables
 from ._bridged import bridged_table
 from ._composed import composed_table
 from ._conditioned import conditioned_table
@@ -55,9 +56,10 @@ def tables_of(stages: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
     }
     together = {
         kind: [(n, s["metrics"]) for n, s in stages.items() if s["kind"] == kind]
-        for kind in ("frontier", "smallest", "train")
+        for kind in ("frontier", "smallest", "train", *AMPLIFIED)
     }
     whole = {"frontier": frontier_table, "smallest": smallest_table, "train": trained_table}
+    whole |= {kind: partial(amplified_tables, kind) for kind in AMPLIFIED}
     tables: list[RenderableType] = []
     for stage in stages.values():
         kind, metrics = stage["kind"], stage["metrics"]

@@ -1,5 +1,6 @@
 """Recipes, stages, artifacts, resume."""
 
+from ._amplifying import amplify_recipe
 from ._bridging import bridge_recipe
 from ._circuits import Found, Proof, circuits_in
 from ._compare import (
@@ -21,6 +22,7 @@ __all__ = [
     "Proof",
     "Recipe",
     "Watcher",
+    "amplify_recipe",
     "bridge_recipe",
     "circuits_in",
     "comparison_recipe",

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -65,11 +65,11 @@ def _fit(value: Any, kind: Any, where: str) -> Any:
         return value
     if origin in (Union, types.UnionType):
         return _fit_any(value, args, where)
-    if origin in (list, tuple):
+    if origin in (list, tuple, Sequence):
         if not isinstance(value, list | tuple):
             raise RecipeError(f"{where}: needs a list, not {value!r}")
         items = [_fit(item, args[0], where) for item in value]
-        return tuple(items) if origin is tuple else items
+        return items if origin is list else tuple(items)
     if origin is dict or kind is dict:
         if not isinstance(value, Mapping):
             raise RecipeError(f"{where}: needs keys and values, not {value!r}")

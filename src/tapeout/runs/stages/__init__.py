@@ -1,6 +1,7 @@
 """The kinds of stage that a recipe can hold."""
 
 from .._stage import Stage
+from ._amplify import Amplify, Localise, Pivots, RandomLike
 from ._audit import Audit, TransferStage
 from ._base import Base
 from ._bridge import DENSE, Bridge, Steer, Texts
@@ -12,6 +13,7 @@ from ._find import Find, FrontierStage
 from ._inputs import Load, Means, TaskStage
 from ._interface import Interface
 from ._mask import Mask
+from ._problems import Problems, Solve
 from ._prove import Extract, Measure, Verify
 from ._select import Given, Select
 from ._smallest import Smallest
@@ -55,5 +57,11 @@ KINDS: dict[str, type[Stage]] = {
         TransferStage,
         Extract,
         Measure,
+        Problems,
+        Solve,
+        Pivots,
+        Localise,
+        RandomLike,
+        Amplify,
     )
 }

@@ -17,13 +17,13 @@ from ...circuits import (
 from ...models import Model
 from .._store import write_json
 
-MODELS = ("load", "base", "train", "condition", "bridge")
+MODELS = ("load", "base", "train", "condition", "bridge", "amplify")
 """Kinds of stage whose artifact is a model."""
 
 TASKS = ("task", "interface")
 """Kinds of stage whose artifact is a task."""
 
-CIRCUITS = ("select", "circuit", "squeeze", "compose")
+CIRCUITS = ("select", "circuit", "squeeze", "compose", "localise", "random")
 """Kinds of stage whose artifact is a circuit."""
 
 SCORED = ("find", "mask", "sweep", "edges")

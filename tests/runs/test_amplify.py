@@ -1,0 +1,94 @@
+"""Recipes that make one capability better, on a tiny random model and a task of parity."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tapeout
+from tapeout import reasoning
+from tapeout.amplify import Delta
+from tapeout.errors import RecipeError
+from tapeout.report import tables_of, write_report
+from tapeout.runs import amplify_recipe, parse_recipe, run_recipe
+
+from ..amplify import parity
+
+TRACES = {"limit": 8, "samples": 6, "batch_size": 8}
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The command's recipe, made small."""
+    parity.model().save_pretrained(tmp_path / "model")
+    monkeypatch.setattr(reasoning, "build", lambda name, **options: parity.task(24), raising=False)
+    source = amplify_recipe(str(tmp_path / "model"), limit=8, rates=(0.1, 1.0), steps=3)
+    stages = source["stages"]
+    del stages["text"]
+    stages["pivots"] |= TRACES
+    stages["components"] |= {"epochs": 2, "share": 1.0, "draws": 2, "penalties": [0.01, 0.001]}
+    for name in ("amplified", "control"):
+        stages[name] |= {"watched": [], "rows": 4, "device": "cpu"}
+    return source
+
+
+def metrics(out: Path) -> dict[str, Any]:
+    stages = json.loads((out / "results.json").read_text())["stages"]
+    return {name: stage["metrics"] for name, stage in stages.items()}
+
+
+def test_from_problems_to_a_better_model(recipe: dict[str, Any], tmp_path: Path):
+    out = tmp_path / "run"
+    run_recipe(parse_recipe(recipe), out)
+    found = metrics(out)
+    counts = found["pivots"]["counts"]
+    assert 0 < counts["greedy_right"] < counts["problems"] == 24
+    assert found["components"]["kept"] == found["random-components"]["size"] > 0
+    base, new = (
+        tapeout.load(place) for place in (tmp_path / "model", out / "stages" / "amplified")
+    )
+    delta = Delta.load(out / "stages" / "amplified")
+    assert delta.apply(base).fingerprint.weights == new.fingerprint.weights
+    assert delta.revert(new).fingerprint.weights == base.fingerprint.weights
+    for name in ("amplified", "control"):
+        gain = found[f"{name}-solves"]["gain"]["by_problem"]
+        before, after = (found[s]["accuracy"]["right"] for s in ("before", f"{name}-solves"))
+        assert gain["gained"] - gain["lost"] == after - before
+        assert found[name]["score"] >= found[name]["base_score"]
+        assert {row["learning_rate"] for row in found[name]["rates"]} == {0.1, 1.0}
+    page = write_report(out).read_text()
+    assert "One capability made better" in page and "Components that promote" in page
+    stages = json.loads((out / "results.json").read_text())["stages"]
+    assert len(tables_of(stages)) >= 4
+
+
+def test_only_the_same_problems_are_compared(recipe: dict[str, Any], tmp_path: Path):
+    stages = {name: recipe["stages"][name] for name in ("model", "problems", "before")}
+    stages["after"] = {"kind": "solve", "split": "validation", "against": "before", "limit": 8}
+    with pytest.raises(RecipeError, match="compare the same problems"):
+        run_recipe(parse_recipe({"name": "two", "stages": stages}), tmp_path / "run")
+
+
+def test_a_model_is_no_better_than_itself(recipe: dict[str, Any], tmp_path: Path):
+    stages = {name: recipe["stages"][name] for name in ("model", "problems", "before")}
+    stages["again"] = {"kind": "solve", "against": "before", "limit": 8, "batch_size": 3}
+    run_recipe(parse_recipe({"name": "two", "stages": stages}), tmp_path / "run")
+    gain = metrics(tmp_path / "run")["again"]["gain"]["by_problem"]
+    assert gain["value"] == gain["low"] == gain["high"] == 0 and gain["p"] == 1
+
+
+def test_without_a_circuit_every_weight_moves(recipe: dict[str, Any], tmp_path: Path):
+    kept = ("model", "problems", "before", "pivots")
+    stages = {name: recipe["stages"][name] for name in kept}
+    stages["all"] = recipe["stages"]["amplified"] | {"circuit": "", "rates": [1e-3], "steps": 2}
+    run_recipe(parse_recipe({"name": "all", "stages": stages}), tmp_path / "run")
+    new = tapeout.load(tmp_path / "run" / "stages" / "all")
+    base = tapeout.load(tmp_path / "model")
+    same = [
+        torch.equal(old, own)
+        for old, own in zip(base.hf.parameters(), new.hf.parameters(), strict=True)
+    ]
+    step = metrics(tmp_path / "run")["all"]["step"]
+    assert all(same) if step == 0 else not any(same)
