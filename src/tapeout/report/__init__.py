@@ -1,6 +1,7 @@
 """What a run found, as one page and as tables for the terminal."""
 
 from ._conditioned import conditioned_table
+from ._delta import delta_tables
 from ._methods import methods_table, write_methods_page
 from ._page import write_report
 from ._smallest import smallest_table
@@ -17,6 +18,7 @@ from ._terminal import (
 __all__ = [
     "comparison_table",
     "conditioned_table",
+    "delta_tables",
     "evidence_table",
     "frontier_table",
     "methods_table",
