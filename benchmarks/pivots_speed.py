@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--traces", type=int, default=50)
     parser.add_argument("--limit", type=int, default=120)
     parser.add_argument("--rows", type=int, default=32)
-    parser.add_argument("--steps", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--steps", type=int, nargs="+", default=[1])
     asked = parser.parse_args()
 
     import tapeout
@@ -33,9 +33,7 @@ def main() -> None:
     began = time.perf_counter()
     model = tapeout.load(asked.model)
     task = word_problems(steps=asked.steps)
-    config = TraceConfig(
-        limit=asked.limit, batch_size=asked.rows, samples=4, pairs=asked.traces, right_share=0.5
-    )
+    config = TraceConfig(limit=asked.limit, batch_size=asked.rows, pairs=asked.traces)
     pairs = trace_pairs(model, task.train, task=task, config=config)
     print(pairs.counts, flush=True)
     solver = Solver(model, task, limit=asked.limit, batch_size=asked.rows)

@@ -24,7 +24,7 @@ from . import parity
 
 TASK = parity.task(20)
 CONFIG = TraceConfig(
-    limit=12, samples=4, temperature_right=0.5, temperature_wrong=0.5, batch_size=4
+    limit=12, samples=4, temperature_right=0.5, temperature_wrong=0.5, top_p=1.0, batch_size=4
 )
 
 

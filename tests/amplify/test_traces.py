@@ -16,7 +16,7 @@ from tapeout.generation import Sampling
 from . import parity
 
 TASK = parity.task()
-CONFIG = TraceConfig(limit=12, samples=6, temperature_right=0.5, temperature_wrong=0.7)
+CONFIG = TraceConfig(limit=12, samples=6, temperature_right=0.5, temperature_wrong=0.7, top_p=1.0)
 
 
 def solver(rows: int = 8) -> Solver:

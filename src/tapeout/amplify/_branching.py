@@ -7,6 +7,11 @@ from itertools import count
 from ._pivots import Pivot
 from ._solver import Ids, Pair, Solver
 
+AHEAD = 4
+"""Once no more searches are open than this part of a batch has rows, later tests join: a few rows
+take little longer than one, and most of a batch would be run for nothing, since pivots come early.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Branching:
@@ -63,8 +68,8 @@ def branching_pivots(solver: Solver, pairs: Sequence[Pair]) -> list[Branching]:
     greedy trace's outcome and f(y_1..y_k) the other. If y_k is the greedy choice at its place both
     are the same, so only the other tokens are candidates, and one teacher-forced pass finds them.
     Before the first one f is what the greedy trace ends in, behind the last one what the sampled
-    trace does; in between, candidates of all pairs are completed side by side, and candidates ahead
-    fill the batch.
+    trace does; in between, candidates of all pairs are completed side by side, one of each at a
+    time, until the outcome turns.
 
     In fp32 the result is that of trying every token one by one (`sequential_pivots`). bf16 rounds
     otherwise in another batch, which turned about one pivot in twelve in a trial.
@@ -80,7 +85,7 @@ def branching_pivots(solver: Solver, pairs: Sequence[Pair]) -> list[Branching]:
         _Search(pair, _candidates(pair, row)) for pair, row in zip(pairs, rows, strict=True)
     ]
     while open_ := [search for search in searches if search.open]:
-        asked = _fill(open_, solver.batch_size)
+        asked = _ask(open_, max(1, solver.batch_size // AHEAD))
         ends = solver.complete([(search.pair.problem, test) for search, test in asked])
         for (search, _), end in zip(asked, ends, strict=True):
             search.turned.append(end.right != search.pair.greedy.right)
@@ -92,8 +97,8 @@ def _candidates(pair: Pair, choices: Ids) -> list[Pivot]:
     return [Pivot(place=place, greedy=chosen) for place, (own, chosen) in both if own != chosen]
 
 
-def _fill(searches: Sequence[_Search], rows: int) -> list[tuple[_Search, Ids]]:
-    """The next test of every search, and later ones as long as there is room for them."""
+def _ask(searches: Sequence[_Search], rows: int) -> list[tuple[_Search, Ids]]:
+    """The next test of every search; where these are fewer than `rows`, later ones too."""
     asked: list[tuple[_Search, Ids]] = []
     for ahead in count():
         tests = [(search, search.test(ahead)) for search in searches]

@@ -18,10 +18,12 @@ class TraceConfig:
         limit: most tokens of a trace.
         samples: most sampled traces of a problem; none is drawn after the first that makes a pair.
         temperature_right: of samples where greedy decoding is right, so that a wrong one is wanted.
-            The paper names no temperatures; both are the ones that its code falls back to.
-        temperature_wrong: of samples where a right one is wanted. A right chain is a narrow path,
-            so the samples stay closer to what the model finds likely.
-        top_p, top_k: see `generation.Sampling`.
+            The paper names no temperatures; its code falls back to 1.2 here. From a small model
+            that draws many chains which state no answer, so the default stays nearer to what the
+            model finds likely: its own mistakes.
+        temperature_wrong: of samples where a right one is wanted, as in the paper's code.
+        top_p, top_k: see `generation.Sampling`. The code leaves `generate`'s own top_k of 50; a
+            top_p of 0.95 cut off more of what states no answer.
         seed: of the order of problems, and of the samples.
         pairs: stop when there are so many; None takes every problem.
         right_share: the part of the pairs whose greedy trace is right; what is found beyond that is
@@ -32,9 +34,9 @@ class TraceConfig:
 
     limit: int = 256
     samples: int = 10
-    temperature_right: float = 1.2
+    temperature_right: float = 0.8
     temperature_wrong: float = 0.8
-    top_p: float = 1.0
+    top_p: float = 0.95
     top_k: int = 0
     seed: int = 0
     pairs: int | None = None
