@@ -23,7 +23,8 @@ class Effect:
         criterion: when an example counts as right.
         base, changed: accuracies, teacher-forced.
         gain: their difference, example by example.
-        kl: from the base's next-token distributions, in nats a token of the answer.
+        kl: from the base's next-token distributions, in nats a token of the answer; None where
+            it was not measured.
     """
 
     split: str
@@ -31,17 +32,17 @@ class Effect:
     base: Share
     changed: Share
     gain: Difference
-    kl: Average
+    kl: Average | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        found = {
             "split": self.split,
             "criterion": self.criterion,
             "base": self.base.to_dict(),
             "changed": self.changed.to_dict(),
             "gain": self.gain.to_dict(),
-            "kl_to_base": self.kl.to_dict(),
         }
+        return found if self.kl is None else found | {"kl_to_base": self.kl.to_dict()}
 
 
 def effect_on(base: Model, changed: Model, split: Split) -> Effect:
@@ -51,14 +52,14 @@ def effect_on(base: Model, changed: Model, split: Split) -> Effect:
         base, changed: models of one vocabulary.
         split: the examples.
     """
-    before = evaluate(base, split, batch_size=_rows(split)).correct
+    before = evaluate(base, split, batch_size=_rows(split))
     after = _beside(base, changed, split)
     return Effect(
         split=split.name,
         criterion=split.criterion.name,
-        base=Share(int(before.sum()), len(before)),
+        base=before.accuracy,
         changed=after.accuracy,
-        gain=paired(before.tolist(), after.correct.tolist()),
+        gain=paired(before.correct.tolist(), after.correct.tolist()),
         kl=after.average("kl_to_base"),
     )
 
