@@ -15,6 +15,7 @@ from tapeout.report import tables_of, write_report
 from tapeout.runs import amplify_recipe, parse_recipe, run_recipe
 
 from ..amplify import parity
+from .test_cli import run
 
 TRACES = {"limit": 8, "samples": 6, "batch_size": 8}
 
@@ -92,3 +93,18 @@ def test_without_a_circuit_every_weight_moves(recipe: dict[str, Any], tmp_path: 
     ]
     step = metrics(tmp_path / "run")["all"]["step"]
     assert all(same) if step == 0 else not any(same)
+
+
+def test_the_command(recipe: dict[str, Any], tmp_path: Path, monkeypatch: Any, capsys: Any):
+    monkeypatch.setattr("tapeout.runs.amplify_recipe", lambda *given, **options: recipe)
+    place = tmp_path / "better"
+    given = ["amplify", tmp_path / "model", "--out", tmp_path / "run", "--to", place]
+    code, text = run(monkeypatch, capsys, *given)
+    assert code == 0 and "Problems solved" in text and "next: tapeout delta info" in text, text
+    new = tapeout.load(place)
+    assert Delta.load(place).revert(new).fingerprint == tapeout.load(tmp_path / "model").fingerprint
+
+
+def test_problems_that_are_not_there(tmp_path: Path):
+    with pytest.raises(RecipeError, match="there is no file"):
+        amplify_recipe("smollm2", str(tmp_path / "none.jsonl"))

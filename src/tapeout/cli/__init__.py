@@ -6,7 +6,7 @@ from rich.console import Console
 
 from .. import looks
 from ..errors import TapeoutError
-from . import _bridge, _circuits, _delta, _models, _runs  # noqa: F401 (they add their commands)
+from . import _amplify, _bridge, _circuits, _delta, _models, _runs  # noqa: F401 (they add commands)
 from ._app import app
 
 app.command(name="tasks")(looks.tasks)
