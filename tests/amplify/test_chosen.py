@@ -1,10 +1,11 @@
 """Which weights the components of a circuit own."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tapeout.amplify._chosen import Trained, chosen_lines
@@ -27,9 +28,12 @@ def site_values(model, layer, site, tokens):
     return seen["x"]
 
 
-@pytest.mark.parametrize("family", [f for f in ALL_FAMILIES if f != "weight_sparse"])
+@pytest.mark.parametrize("family", ALL_FAMILIES)
 @given(sizes=some_sizes(), site=st.sampled_from(["attn.q", "attn.k", "attn.v", "mlp.post_act"]))
 def test_moving_them_moves_the_components_channels_and_no_others(family, sizes, site):
+    if family == "weight_sparse":
+        assume(site != "mlp.post_act")  # a dead neuron does not show that its weights moved
+        sizes = replace(sizes, seed=6 * sizes.seed + 5)  # those without AbsTopK
     model = tiny(family, sizes)
     layer = sizes.seed % sizes.layers
     universe = Universe.of(model.shape, site)

@@ -111,6 +111,9 @@ def test_info_names_the_components_that_moved(family):
     assert about["components"] == {
         part.partition(":")[0]: kept for part, (kept, _) in circuit.by_part().items() if kept
     }
+    heads = {p: sorted(units) for p, units in expected.items() if "attn" in p}
+    assert about["heads"] == heads
+    assert sum(about["channels"].values()) == about["components"].get("mlp.post_act", 0)
     assert about["elsewhere"] == [] and about["origin"] == {"method": "noise"}
     assert about["dtype"] == "float32" and 0 < about["share"] < 1
     assert about["bytes"] == sum(part.nbytes for part in delta.parts.values())

@@ -1,25 +1,19 @@
 """Deltas: what an edit changed of a model, as one file that applies and reverts exactly."""
 
 import copy
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import AmplifyError
 from ..models import Fingerprint, Model
+from ..reshape import MLP
 from ._flips import Flips, bits_of
 from ._touched import Owners
-
-SCHEMA_VERSION = 1
-FILE = "delta.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -177,8 +171,9 @@ class Delta:
         """What it is, as plain values.
 
         Keys: `base`, `result`, `dtype`, `bytes`, `numbers` that differ, their `share` of all
-        parameters, `layers`, `components` (`SITE` -> how many, over all layers), `touched`
-        (`LAYER.SITE` -> which), `elsewhere`, `origin`.
+        parameters, `layers`, `components` (`SITE` -> how many, over all layers), `heads`
+        (`LAYER.SITE` -> which), `channels` (`LAYER` -> how many MLP channels), `elsewhere`,
+        `origin`.
         """
         counts: dict[str, int] = {}
         for place, units in self.touched.items():
@@ -193,7 +188,12 @@ class Delta:
             "share": self.numbers / self.total,
             "layers": sorted({int(place.partition(".")[0]) for place in self.touched}),
             "components": counts,
-            "touched": {place: list(units) for place, units in self.touched.items()},
+            "heads": {p: list(units) for p, units in self.touched.items() if not p.endswith(MLP)},
+            "channels": {
+                p.partition(".")[0]: len(units)
+                for p, units in self.touched.items()
+                if p.endswith(MLP)
+            },
             "elsewhere": list(self.elsewhere),
             "origin": dict(self.origin),
         }
@@ -204,35 +204,15 @@ class Delta:
         Args:
             path: the file, or a folder for a `delta.safetensors`.
 
+        Returns:
+            The file.
+
         Raises:
             AmplifyError: it cannot be written.
         """
-        path = _file(Path(path))
-        tensors: dict[str, Tensor] = {}
-        for name, part in self.parts.items():
-            tensors |= {f"{name}.index": part.index, f"{name}.bits": part.packed}
-        head = {
-            "schema_version": SCHEMA_VERSION,
-            "base": asdict(self.base),
-            "result": None if self.result is None else asdict(self.result),
-            "parts": {
-                name: {"shape": part.shape, "dtype": part.dtype, "dim": part.dim}
-                for name, part in self.parts.items()
-            },
-            "touched": dict(self.touched),
-            "elsewhere": self.elsewhere,
-            "numbers": self.numbers,
-            "total": self.total,
-            "origin": dict(self.origin),
-        }
-        partial = path.with_name(f".{path.name}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, partial, metadata={"delta": json.dumps(head)})
-            os.replace(partial, path)
-        except (OSError, SafetensorError) as error:
-            raise AmplifyError(f"cannot write the delta to {path}: {error}") from error
-        return path
+        from ._delta_files import save_delta
+
+        return save_delta(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> "Delta":
@@ -241,36 +221,9 @@ class Delta:
         Raises:
             AmplifyError: there is none, it is damaged, or of a newer schema.
         """
-        path = _file(Path(path))
-        try:
-            with safe_open(path, framework="pt") as file:
-                head = json.loads(file.metadata()["delta"])
-                if (version := head["schema_version"]) > SCHEMA_VERSION:
-                    raise AmplifyError(
-                        f"{path} has schema {version}, newer than {SCHEMA_VERSION}: update Tapeout"
-                    )
-                parts = {
-                    name: Flips(
-                        shape=tuple(about["shape"]),
-                        dtype=about["dtype"],
-                        dim=about["dim"],
-                        index=file.get_tensor(f"{name}.index"),
-                        packed=file.get_tensor(f"{name}.bits"),
-                    )
-                    for name, about in head["parts"].items()
-                }
-            return cls(
-                base=Fingerprint(**head["base"]),
-                result=None if head["result"] is None else Fingerprint(**head["result"]),
-                parts=parts,
-                touched={place: tuple(units) for place, units in head["touched"].items()},
-                elsewhere=tuple(head["elsewhere"]),
-                numbers=head["numbers"],
-                total=head["total"],
-                origin=head["origin"],
-            )
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise AmplifyError(f"{path} holds no delta, or a damaged one: {error}") from error
+        from ._delta_files import load_delta
+
+        return load_delta(Path(path))
 
 
 def _tensors(model: Model) -> dict[str, Tensor]:
@@ -302,7 +255,3 @@ def _other(wanted: Fingerprint, model: Model, what: str) -> str:
         f"{what} {wanted.name} (weights {wanted.weights[:8]}), and {model.name} has other weights "
         f"({model.fingerprint.weights[:8]})"
     )
-
-
-def _file(path: Path) -> Path:
-    return path / FILE if path.is_dir() or not path.suffix else path

@@ -156,6 +156,8 @@ def sweep(
     """
     best: Updated | None = None
     rows: list[dict[str, float]] = []
+    if checkpoints is not None:
+        checkpoints.mkdir(parents=True, exist_ok=True)
     for number, rate in enumerate(sorted(rates)):
         found = update(
             model,

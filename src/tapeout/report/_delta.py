@@ -54,16 +54,15 @@ def delta_tables(info: Mapping[str, Any]) -> list[RenderableType]:
 
 def _by_layer(about: Fields, layers: list[int]) -> Table:
     """Heads by number, channels by count."""
-    touched = about.child("touched")
+    heads, channels = about.child("heads"), about.child("channels")
     table = Table("layer", "query heads", "key heads", "value heads", "MLP channels")
-    for layer in layers:
-        cells = []
-        for site in PARTS:
-            place = f"{layer}.{site}"
-            units = [int(unit) for unit in touched.numbers(place)] if place in touched else []
-            heads = " ".join(map(str, units))
-            cells.append(heads if site != "mlp.post_act" else f"{len(units):,}" if units else "")
-        table.add_row(str(layer), *cells)
+    for layer in map(str, layers):
+        places = [f"{layer}.{site}" for site in PARTS]
+        cells = [
+            " ".join(str(int(head)) for head in heads.numbers(place)) if place in heads else ""
+            for place in places[:3]
+        ]
+        table.add_row(layer, *cells, f"{channels.whole(layer):,}" if layer in channels else "")
     return table
 
 
