@@ -120,7 +120,7 @@ def _mix(
         scores[..., seen - end :].masked_fill_(hidden[:, None], lowest)
     if far is not None:
         scores[..., : seen - end].masked_fill_(far[:, None], lowest)
-    weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(value.dtype)
+    weights = torch.softmax(scores, dim=-1)  # in float32 within, whatever the dtype
     own = weights[..., seen - end :].transpose(0, 1).reshape(rows * kv, groups * new, end)
     z = torch.bmm(own, value.reshape(rows * kv, end, dim)).view(rows, kv, groups, new, dim)
     if shared is not None:

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Int, Shaped
+from jaxtyping import Bool, Int
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-KeysAndValues = tuple[
-    Shaped[Tensor, "kv_heads shared dim"],
-    Shaped[Tensor, "kv_heads shared dim"],
-]
+KeysAndValues = tuple[Tensor, Tensor]
+"""Of one layer, each of shape [kv_heads, shared, dim]."""
 
 
 @dataclass(frozen=True, eq=False)

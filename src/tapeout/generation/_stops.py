@@ -41,7 +41,8 @@ class Stops:
             end_of_text: whether the tokenizer's own last token is one of them.
 
         Raises:
-            GenerationError: strings without a tokenizer, or an empty one.
+            GenerationError: strings without a tokenizer, an empty one, or one that stands for
+                broken bytes.
         """
         strings = (strings,) if isinstance(strings, str) else tuple(strings)
         if strings and tokenizer is None:
@@ -51,6 +52,10 @@ class Stops:
             )
         if "" in strings:
             raise GenerationError("an empty stop string ends every text before it begins")
+        if any(UNFINISHED in string for string in strings):
+            raise GenerationError(
+                "a stop string holds U+FFFD, which decoders write for bytes that are no character"
+            )
         ids = frozenset(ids)
         last = getattr(tokenizer, "eos_token_id", None)
         if end_of_text and last is not None:
