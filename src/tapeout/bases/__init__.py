@@ -2,13 +2,21 @@
 
 from ._adder import Adder, AdderConfig, adder
 from ._questions import OPERATIONS, Count, held_out_counts
-from ._tokenizer import character_tokenizer
+from ._tokenizer import BOS, PAD, character_tokenizer
+from ._training import IGNORED, BaseConfig, BaseTraining, Part, Progress
 
 __all__ = [
+    "BOS",
+    "IGNORED",
     "OPERATIONS",
+    "PAD",
     "Adder",
     "AdderConfig",
+    "BaseConfig",
+    "BaseTraining",
     "Count",
+    "Part",
+    "Progress",
     "adder",
     "character_tokenizer",
     "held_out_counts",

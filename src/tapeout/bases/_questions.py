@@ -24,13 +24,12 @@ from ..tasks import (
     subtraction,
 )
 from ._tokenizer import character_tokenizer
+from ._training import IGNORED
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     task.operation for task in (addition, subtraction, maximum, comparison, copy, reversal)
 )
 """What the adder knows, addition first."""
-IGNORED = -100
-"""What PyTorch's cross entropy leaves out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

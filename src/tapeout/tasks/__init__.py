@@ -1,12 +1,12 @@
 """Tasks: examples with counterfactuals, and how an answer is scored."""
 
-from ._batch import Batch, Partner
+from ._batch import Batch, Partner, make_batches
 from ._carries import carries, carry_regime, overflows
 from ._criterion import CRITERIA, EXACT, FOIL, Criterion, correct, written_right
 from ._digit_task import DigitTask
 from ._draw import CONTRAST
 from ._example import Encoded, Example
-from ._held_out import is_held_out
+from ._held_out import HELD_OUT, is_held_out
 from ._loss import Loss
 from ._metrics import (
     ABOVE_FOIL,
@@ -37,6 +37,7 @@ __all__ = [
     "CRITERIA",
     "EXACT",
     "FOIL",
+    "HELD_OUT",
     "LOGIT_DIFFERENCE",
     "LOG_LIKELIHOOD",
     "OBJECTIVES",
@@ -74,6 +75,7 @@ __all__ = [
     "ioi",
     "is_held_out",
     "jsonl",
+    "make_batches",
     "maximum",
     "overflows",
     "pronouns",
