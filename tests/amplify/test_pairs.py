@@ -68,6 +68,11 @@ def test_balance_takes_as_many_of_each_kind(model, how):
         one_kind.balanced(how)
 
 
+def test_batches_are_full_whatever_the_lengths(model):
+    split = pair_split(random_set(model, 21), model)
+    assert [len(batch) for batch in split.batches(8)] == [8, 8, 5]
+
+
 def test_parts_of_a_split_keep_tokens_and_records_together(model):
     split = pair_split(random_set(model, 20), model)
     part = split.subset([4, 2], "two").take(1)

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapeout.circuits import Universe
+from tapeout.circuits import Circuit, Universe
+from tapeout.extraction import extract
 from tapeout.interventions import Pasts, Scale, Zero, restrict
 from tapeout.models import Tokens
 
@@ -93,3 +94,30 @@ def test_equal_ids_under_other_padding_are_another_batch():
     for tokens in (Tokens(ids), padded):
         step = model.logits(tokens, keep=1, after=pasts.of(tokens))
         assert gap(model.logits(tokens, keep=1), step) <= 1e-5
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "weight_sparse"])
+def test_layers_whose_attention_was_cut_out(family):
+    model = tiny(family)
+    universe = Universe.of(model.shape, "attn.resid_delta:block, mlp.resid_delta:block")
+    for gone in (["0.attn.resid_delta.block"], ["1.attn.resid_delta.block"]):
+        circuit = Circuit.full(universe) - Circuit.of(universe, gone)
+        small = extract(model, circuit, Zero(positions="all"))
+        tokens = rows_behind([3, 4, 5], [4, 2])
+        past = Pasts(small, [3, 4, 5]).of(tokens)
+        whole, step = small.logits(tokens, keep=1), small.logits(tokens, keep=1, after=past)
+        assert gap(whole, step) <= 1e-5
+
+
+def test_a_model_attends_as_before_afterwards():
+    model = tiny("llama")
+    tokens = rows_behind([3, 4, 5], [4, 2])
+    past = Pasts(model, [3, 4, 5]).of(tokens)
+    own = model.hf.config._attn_implementation
+    model.logits(tokens, keep=1, after=past)
+    assert model.hf.config._attn_implementation == own
+    broken = model.hf.lm_head.register_forward_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model.logits(tokens, keep=1, after=past)
+    broken.remove()
+    assert model.hf.config._attn_implementation == own

@@ -1,14 +1,14 @@
 """Pairs of tokens as a split, so that whatever reads examples reads them too."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 from ..errors import AmplifyError
 from ..models import Model
-from ..tasks import FOIL, Encoded, Example, Split
+from ..tasks import FOIL, Batch, Encoded, Example, Partner, Split, make_batches
 from ._records import LocalisationSet, Record
 
 Balance = Literal["none", "fewer", "repeat"]
@@ -40,6 +40,13 @@ class PairSplit(Split):
             )
             for record in self.records
         ]
+
+    def batches(
+        self, size: int = 64, *, partner: Partner | None = None, seed: int = 0
+    ) -> Iterator[Batch]:
+        """Full batches: pairs differ in length, and few would else come together."""
+        options: dict[str, Any] = {"partner": partner, "seed": seed, "full": True}
+        return make_batches(self.encoded, self.examples, size, **options)
 
     @property
     def problems(self) -> list[Problem]:

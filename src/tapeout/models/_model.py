@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ._anatomy import Anatomy, dissect
+from ._one_token import one_token
 from ._prefix import Prefix
 from ._quiet import quiet
 from ._shape import ModelShape
@@ -124,8 +125,12 @@ class Model:
             "position_ids": tokens.position_ids,
             "use_cache": False,
         }
-        with _dense_head(self.hf):
-            inputs = inputs if after is None else after.arguments(tokens)
+        attention = nullcontext()
+        if after is not None:
+            inputs = after.arguments(tokens)
+            if after.columns == tokens.ids.shape[1] - 1:
+                attention = one_token(self.hf, inputs["past_key_values"])
+        with _dense_head(self.hf), attention:
             return self.hf(**inputs, logits_to_keep=keep).logits
 
     def read(self, tokens: Tokens, columns: int, *, stem: Stem | None = None) -> Prefix | None:

@@ -13,6 +13,7 @@ from transformers.cache_utils import DynamicLayer
 from ._tokens import Tokens
 
 KeysValues = tuple[Float[Tensor, "1 heads columns dim"], Float[Tensor, "1 heads columns dim"]]
+Part = tuple[Float[Tensor, "1 heads first dim"], Float[Tensor, "rows heads own dim"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +48,9 @@ class Stem:
             tokens: the batch; padding stands before the beginning.
             columns: how many, at most those of the beginning.
         """
-        places = None
-        if tokens.mask is not None:
-            padding = tokens.mask.long().argmax(dim=1, keepdim=True)
-            here = torch.arange(columns, device=padding.device)[None]
-            places = (here - padding).clamp(min=0)  # what padding is given is masked
+        padding = None if tokens.mask is None else tokens.mask.long().argmax(dim=1)
         cache: Any = DynamicCache()
-        cache.layers = [SharedLayer(layer, places, columns) for layer in self.layers]
+        cache.layers = [SharedLayer(layer, padding, columns) for layer in self.layers]
         return cache
 
 
@@ -61,35 +58,53 @@ class SharedLayer(DynamicLayer):
     """A layer of a cache whose first columns are kept once for all rows.
 
     They are laid out row by row only while the layer runs.
+
+    Attributes:
+        first: how many columns are shared.
+        columns: how many were seen.
+        padding: before each row; shared columns stand behind it.
+        passing: hand new keys and values on as they are: the attention asks for `parts`.
     """
 
     def __init__(
-        self,
-        shared: KeysValues | None,
-        places: Int[Tensor, "rows columns"] | None,
-        columns: int,
+        self, shared: KeysValues | None, padding: Int[Tensor, " rows"] | None, columns: int
     ) -> None:
         super().__init__()
-        self.shared, self.places = shared, places
+        self.shared, self.padding = shared, padding
         self.first = self.columns = columns
+        self.passing = False
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Append to the rows' own columns; give all columns."""
-        assert self.shared is not None
-        own = super().update(key_states, value_states)
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        if self.passing:
+            return key_states, value_states
+        super().update(key_states, value_states)
         self.columns += key_states.shape[-2]
-        keys, values = (self._laid_out(*both) for both in zip(self.shared, own, strict=True))
+        keys, values = (self._laid_out(*part) for part in self.parts())
         return keys, values
+
+    def parts(self) -> list[Part]:
+        """Shared and own columns: of the keys, then of the values."""
+        assert self.shared is not None and self.keys is not None and self.values is not None
+        keys, values = (part[:, :, : self.first] for part in self.shared)
+        return [(keys, self.keys), (values, self.values)]
 
     def get_seq_length(self) -> int:
         """Columns seen, also where the layer is one without attention."""
         return self.columns
 
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Start with no columns of the rows' own."""
+        super().lazy_initialization(key_states, value_states)
+        self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
+
     def _laid_out(self, shared: Tensor, own: Tensor) -> Tensor:
-        if self.places is None:
-            first = shared[:, :, : self.first].expand(len(own), -1, -1, -1)
-        else:
-            first = shared[0][:, self.places].transpose(0, 1)
-        return torch.cat([first, own], dim=-2)
+        if self.padding is None:
+            return torch.cat([shared.expand(len(own), -1, -1, -1), own], dim=-2)
+        here = torch.arange(self.first, device=own.device)[None]
+        places = (here - self.padding[:, None]).clamp(min=0)  # what padding is given is masked
+        return torch.cat([shared[0][:, places].transpose(0, 1), own], dim=-2)

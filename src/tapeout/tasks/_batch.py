@@ -113,12 +113,13 @@ def make_batches(
     partner: Partner | None = None,
     seed: int = 0,
     pad_id: int = 0,
+    full: bool = False,
 ) -> Iterator[Batch]:
     """Batches of at most `size` examples, by answer length and then by prompt length.
 
     Sorting keeps padding rare, and a batch that is at least half full ends where prompts get
-    longer; within a length rows that share as many columns with their partners stand together,
-    otherwise in the split's order.
+    longer, unless all are to be `full`; within a length rows that share as many columns with their
+    partners stand together, otherwise in the split's order.
 
     Raises:
         TaskError: partners are asked for and an example has none.
@@ -129,7 +130,8 @@ def make_batches(
         by_answer[len(item.answers[0])].append(row)
     for rows in by_answer.values():
         rows.sort(key=lambda row: (len(encoded[row].prompt), _alike(encoded[row], partners, row)))
-        for chosen in _chunks(rows, [len(encoded[row].prompt) for row in rows], size):
+        lengths = [0 if full else len(encoded[row].prompt) for row in rows]
+        for chosen in _chunks(rows, lengths, size):
             yield _make(encoded, examples, chosen, partners, pad_id)
 
 
