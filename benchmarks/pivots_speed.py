@@ -41,10 +41,10 @@ def main() -> None:
     alone = Solver(model, task, limit=asked.limit, batch_size=1)
     alone.write([pairs[0].problem])
 
-    first, found = timed(lambda: branching_pivots(solver, pairs))
-    slow, reference = timed(lambda: [sequential_pivot(solver, pair) for pair in pairs])
-    cached, others = timed(lambda: [one_by_one(alone, pair) for pair in pairs])
-    last, _ = timed(lambda: branching_pivots(solver, pairs))
+    first, found = timed("batched", lambda: branching_pivots(solver, pairs))
+    cached, others = timed("one by one", lambda: [one_by_one(alone, pair) for pair in pairs])
+    slow, reference = timed("sequential", lambda: [sequential_pivot(solver, p) for p in pairs])
+    last, _ = timed("batched", lambda: branching_pivots(solver, pairs))
     pivots = [one.pivot for one in found]
     fast = (first + last) / 2
     tried = [pivot.place + 1 for pivot in reference if pivot]
@@ -86,10 +86,12 @@ def agreement(found: list[Any], reference: list[Any]) -> float:
     return sum(a == b for a, b in zip(found, reference, strict=True)) / len(found)
 
 
-def timed(run: Callable[[], Any]) -> tuple[float, Any]:
+def timed(name: str, run: Callable[[], Any]) -> tuple[float, Any]:
     start = time.perf_counter()
     found = run()
-    return time.perf_counter() - start, found
+    seconds = time.perf_counter() - start
+    print(f"{name}: {seconds:.1f} s", flush=True)
+    return seconds, found
 
 
 def threads() -> int:

@@ -71,7 +71,7 @@ def branching_pivots(solver: Solver, pairs: Sequence[Pair]) -> list[Branching]:
     trace does; in between, candidates of all pairs are completed side by side, one of each at a
     time, until the outcome turns.
 
-    In fp32 the result is that of trying every token one by one (`sequential_pivots`). bf16 rounds
+    In fp32 the result is that of trying every token one by one (`sequential_pivot`). bf16 rounds
     otherwise in another batch, which turned about one pivot in twelve in a trial.
 
     Args:
@@ -101,9 +101,8 @@ def _ask(searches: Sequence[_Search], rows: int) -> list[tuple[_Search, Ids]]:
     """The next test of every search; where these are fewer than `rows`, later ones too."""
     asked: list[tuple[_Search, Ids]] = []
     for ahead in count():
-        tests = [(search, search.test(ahead)) for search in searches]
-        level = [(search, test) for search, test in tests if test is not None]
-        asked += level if not asked else level[: max(0, rows - len(asked))]
-        if not level or len(asked) >= rows:
-            return asked
-    raise AssertionError  # pragma: no cover
+        more = [(search, test) for search in searches if (test := search.test(ahead))]
+        asked += more[: rows - len(asked)] if ahead else more
+        if not more or len(asked) >= rows:
+            break
+    return asked
