@@ -12,9 +12,11 @@ from tapeout import reasoning
 from tapeout.amplify import Delta
 from tapeout.errors import RecipeError
 from tapeout.report import tables_of, write_report
+from tapeout.reshape import Change
 from tapeout.runs import amplify_recipe, parse_recipe, run_recipe
 
 from ..amplify import parity
+from ..amplify.lessons import taught
 from .test_cli import run
 
 TRACES = {"limit": 8, "samples": 6, "batch_size": 8}
@@ -93,6 +95,24 @@ def test_without_a_circuit_every_weight_moves(recipe: dict[str, Any], tmp_path: 
     ]
     step = metrics(tmp_path / "run")["all"]["step"]
     assert all(same) if step == 0 else not any(same)
+
+
+def test_the_baseline_learns_worked_solutions(
+    recipe: dict[str, Any], tmp_path: Path, monkeypatch: Any
+):
+    monkeypatch.setattr(reasoning, "build", lambda name, **options: taught(12))
+    stages = {name: recipe["stages"][name] for name in ("model", "problems", "before")}
+    small = {"rank": 2, "batch": 4, "rows": 4, "epochs": 1, "every": 2, "limit": 8, "device": "cpu"}
+    stages["tuned"] = {"kind": "tune", "model": "model", "rates": [1e-3, 0.1], "learn": 8} | small
+    stages["after"] = {"kind": "solve", "model": "tuned", "against": "before", "limit": 8}
+    run_recipe(parse_recipe({"name": "tuned", "stages": stages}), tmp_path / "run")
+    found = metrics(tmp_path / "run")
+    assert found["tuned"]["train"].endswith("[:8]") and len(found["tuned"]["curve"]) == 2
+    change = Change.load(tmp_path / "run" / "stages" / "tuned" / "change")
+    again = change.applied(tapeout.load(tmp_path / "model"))
+    assert again.fingerprint.weights == found["tuned"]["weights"]
+    stages = json.loads((tmp_path / "run" / "results.json").read_text())["stages"]
+    assert len(tables_of(stages)) == 2
 
 
 def test_the_command(recipe: dict[str, Any], tmp_path: Path, monkeypatch: Any, capsys: Any):

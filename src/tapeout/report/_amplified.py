@@ -86,24 +86,36 @@ def localised(stages: Named) -> Both:
 
 
 def updated(stages: Named) -> Both:
-    """What updates chose and changed, from `amplify` stages."""
+    """What updates and tunings chose and changed, from `amplify` or `tune` stages."""
     rows = []
     for name, fields in stages:
-        delta = fields.child("delta")
         scores = [percent(fields.finite(key)) for key in ("base_score", "score")]
-        row = [name, f"{fields.whole('step'):,}", *scores]
-        row += [share(delta.finite("share")), mebibytes(delta.finite("bytes"))]
+        row = [name, f"{fields.whole('n'):,}", f"{fields.whole('step'):,}", *scores, *_size(fields)]
         kept = [Average.of(item.child("kl_to_base")) for _, item in fields.named("others")]
         rows.append([*row, "; ".join(map(str, kept))])
-    heads = ["Stage", "Step", "Base", "Updated", "Weights", "Delta", "KL on texts"]
+    heads = ["Stage", "n", "Step", "Base", "Updated", "Weights", "Delta", "KL on texts"]
     note = (
-        "Base and updated: problems of the validation split that are solved, by which the step and "
-        "the learning rate were chosen. KL from the base, in nats a token, on held-out texts."
+        "Base and updated: how many of n problems of the validation split are solved, by which the "
+        "step and the learning rate were chosen. KL from the base, in nats a token, on held-out "
+        "texts."
     )
     return Both("Updates", heads, rows, note)
 
 
-AMPLIFIED = {"pivots": pairs, "localise": localised, "amplify": updated, "solve": solved}
+def _size(fields: Fields) -> list[str]:
+    if "delta" not in fields:  # a tuning moves every weight of the projections
+        return ["", ""]
+    delta = fields.child("delta")
+    return [share(delta.finite("share")), mebibytes(delta.finite("bytes"))]
+
+
+AMPLIFIED = {
+    "pivots": pairs,
+    "localise": localised,
+    "amplify": updated,
+    "tune": updated,
+    "solve": solved,
+}
 
 
 def amplified_tables(kind: str, stages: Sequence[tuple[str, Mapping[str, Any]]]) -> Group:

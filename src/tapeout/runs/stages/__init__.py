@@ -1,7 +1,7 @@
 """The kinds of stage that a recipe can hold."""
 
 from .._stage import Stage
-from ._amplify import Amplify, Localise, Pivots, RandomLike
+from ._amplify import Localise, Pivots, RandomLike
 from ._audit import Audit, TransferStage
 from ._base import Base
 from ._bridge import DENSE, Bridge, Steer, Texts
@@ -20,6 +20,7 @@ from ._smallest import Smallest
 from ._sparse import CorpusStage, Train
 from ._squeeze import SqueezeStage
 from ._sweep import Sweep
+from ._update import Amplify, Tune
 from ._weight_edges import MeanSize, WeightEdgesStage
 
 __all__ = ["DENSE", "KINDS"]
@@ -63,5 +64,6 @@ KINDS: dict[str, type[Stage]] = {
         Localise,
         RandomLike,
         Amplify,
+        Tune,
     )
 }
