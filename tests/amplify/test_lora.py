@@ -12,18 +12,15 @@ from hypothesis import strategies as st
 from peft import LoraConfig, inject_adapter_in_model
 
 from tapeout.amplify import LoraTuning, lora, lora_sweep
-from tapeout.amplify._lessons import IGNORED, Lesson, lessons_of, parts_of
+from tapeout.amplify._lessons import Lesson
 from tapeout.amplify._lora_trainer import LoraTrainer
 from tapeout.errors import AmplifyError, ReshapeError, RunError
 from tapeout.reasoning import Frame, Problem, ProblemSplit, Prompting
 
-from ..tiny import ALL_FAMILIES, Sizes, gap, random_tokens
-from .lessons import taught
+from ..tiny import ALL_FAMILIES, gap, random_tokens
+from .lessons import QUICK, SIZES, STILL, loss_by_hand, taught, trainer_of
 from .parity import model as parity_model
 
-SIZES = Sizes(d_mlp=16)
-QUICK = LoraTuning(rank=2, alpha=4.0, batch=4, rows=3, warm_up=2, learning_rate=1e-2, every=2)
-STILL = replace(QUICK, dropout=0.0)
 SEVEN = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 NAMES = {
     **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text"), SEVEN),
@@ -32,22 +29,6 @@ NAMES = {
     "gpt2": {"c_attn", "c_proj", "c_fc"},
     "gpt_neox": {"query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"},
 }
-
-
-def trainer_of(model, config=STILL, task=None, evaluate=None):
-    task = task or taught()
-    return LoraTrainer(model, task, task.train, config, evaluate)
-
-
-def loss_by_hand(model, task, split=None):
-    lessons = lessons_of(task, split or task.train, model)
-    total = 0.0
-    for lesson in lessons:
-        with torch.no_grad():
-            logits = model.hf(torch.tensor([lesson.row])).logits[0, len(lesson.prompt) - 1 :]
-        targets = torch.tensor(lesson.solution)
-        total += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
-    return total / sum(len(lesson.solution) for lesson in lessons)
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)
@@ -115,35 +96,6 @@ def test_it_is_the_papers_recipe():
     with torch.no_grad():
         assert gap(found.model.logits(tokens), hf(input_ids=tokens.ids).logits) <= 1e-4
     assert sum(e["loss"] for e in found.curve) / len(found.curve) == pytest.approx(mean, abs=1e-4)
-
-
-@pytest.mark.parametrize("family", ["gpt2", "gemma2", "phi3"])
-def test_the_first_loss_is_the_bases_own(family):
-    """Whatever the reach and the parts; so the model's own dropout (GPT-2) is off."""
-    model, task = parity_model(family, SIZES), taught()
-    whole = replace(STILL, batch=len(task.train))
-    expected = loss_by_hand(model, task)
-    for changes in ({}, {"reach": "all"}, {"rows": 1}, {"rows": 32}):
-        curve = lora(model, task, replace(whole, **changes)).curve
-        assert curve[0]["loss"] == pytest.approx(expected, abs=1e-5), changes
-    bare = lora(model, task, replace(whole, shots=False)).curve
-    assert bare[0]["loss"] == pytest.approx(loss_by_hand(model, taught(shots=False)), abs=1e-5)
-    assert bare[0]["loss"] != pytest.approx(expected, abs=1e-3)
-
-
-@pytest.mark.parametrize("reach", ["behind_prefix", "all"])
-def test_the_gradient_does_not_depend_on_the_parts(reach):
-    found = {}
-    for rows in (1, 3, 16):
-        config = replace(STILL, rows=rows, reach=reach, batch=10)
-        trainer = trainer_of(parity_model("qwen3", SIZES), config)
-        for p in trainer.copy.parameters.values():  # at 0 the first factors have no gradient
-            with torch.no_grad():
-                p.add_(0.1)
-        trainer._gradients()
-        found[rows] = [p.grad for p in trainer.copy.parameters.values()]
-    for rows in (3, 16):
-        assert all(gap(a, b) <= 1e-5 for a, b in zip(found[1], found[rows], strict=True))
 
 
 def test_it_learns_the_solutions():
@@ -277,25 +229,6 @@ def test_every_epoch_sees_every_problem_once(n, batch, epochs):
     assert rates[: top + 1] == sorted(rates[: top + 1])
     assert rates[top:] == sorted(rates[top:], reverse=True)
     assert min(rates) > 0 and max(rates) == trainer.config.learning_rate
-
-
-TOKENS = st.lists(st.integers(3, 60), min_size=1, max_size=5).map(tuple)
-
-
-@given(st.lists(st.tuples(TOKENS, TOKENS), min_size=1, max_size=9), st.integers(1, 4))
-def test_parts_hold_every_solution_behind_its_prompt(pairs, most):
-    lessons = [Lesson(*pair) for pair in pairs]
-    found = []
-    for part in parts_of(lessons, most):
-        assert len(part.tokens) <= most and part.tokens.mask is None
-        for ids, targets in zip(part.tokens.ids.tolist(), part.targets.tolist(), strict=True):
-            places = [place for place, token in enumerate(targets) if token != IGNORED]
-            assert places[0] >= part.first
-            assert places == list(range(places[0], places[-1] + 1))
-            solution = [targets[place] for place in places]
-            assert ids[places[0] + 1 : places[-1] + 1] == solution[:-1]
-            found.append((tuple(ids[: places[0] + 1]), tuple(solution)))
-    assert sorted(found) == sorted(pairs)
 
 
 def test_a_sweep_keeps_the_best_rate_and_evaluates_the_base_once(tmp_path):
