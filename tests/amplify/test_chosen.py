@@ -22,8 +22,8 @@ def site_values(model, layer, site, tokens):
     """What a site holds, behind nothing that mixes its channels."""
     seen = {}
     tap = model.tap(layer, site)
-    watch = [(tap, lambda whole: seen.__setitem__("x", tap.select(whole).detach().clone()))]
-    with torch.no_grad(), attached(watch):
+    watch = lambda whole: seen.__setitem__("x", tap.select(whole).detach().clone())  # noqa: E731
+    with torch.no_grad(), attached([(tap, watch)]):
         model.logits(tokens)
     return seen["x"]
 

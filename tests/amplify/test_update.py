@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -161,6 +162,19 @@ def test_balanced_records_weigh_the_same_on_both_sides(kinds):
     assert weights_of(records, balanced=False) == [1.0] * len(kinds)
 
 
+def test_the_loss_is_the_weighted_mean_over_the_records():
+    model, records = tiny("llama"), some_records(5)
+    singles = [mean_difference(model, replace(records, records=(r,))) for r in records]
+    right = [r.greedy_right for r in records]
+    assert sum(right) == 2
+    expected = 0.0
+    for difference, kind in zip(singles, right, strict=True):
+        expected += math.log1p(math.exp(-difference)) * (0.5 / 2 if kind else 0.5 / 3)
+    found = update(model, records, some_circuit(model), replace(QUICK, steps=1)).curve[0]
+    assert found["loss"] == pytest.approx(expected, abs=1e-5)
+    assert found["difference"] == pytest.approx(sum(singles) / 5, abs=1e-5)
+
+
 @given(st.integers(1, 12), st.integers(1, 5))
 def test_every_record_is_in_one_part(n, most):
     records = some_records(n)
@@ -201,8 +215,8 @@ def test_a_stopped_update_goes_on_as_it_would_have(tmp_path, optimizer, masked):
     model, records = tiny("phi3"), some_records(6)
     circuit = some_circuit(model) if masked else None
     config = replace(QUICK, steps=7, optimizer=optimizer, sample=4, learning_rate=1e-2)
-    kinds = {"evaluate": lambda m: -abs(mean_difference(m, records) - 0.5)}
-    whole = update(model, records, circuit, config, **kinds)
+    score = lambda m: -abs(mean_difference(m, records) - 0.5)  # noqa: E731
+    whole = update(model, records, circuit, config, evaluate=score)
     path = tmp_path / "update.safetensors"
 
     def stop(done, total):
@@ -210,12 +224,12 @@ def test_a_stopped_update_goes_on_as_it_would_have(tmp_path, optimizer, masked):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        update(model, records, circuit, config, checkpoint=path, progress=stop, **kinds)
-    again = update(model, records, circuit, config, checkpoint=path, **kinds)
+        update(model, records, circuit, config, checkpoint=path, progress=stop, evaluate=score)
+    again = update(model, records, circuit, config, checkpoint=path, evaluate=score)
     assert again.model.fingerprint.weights == whole.model.fingerprint.weights
     assert (again.curve, again.scores, again.step) == (whole.curve, whole.scores, whole.step)
     with pytest.raises(RunError, match="another update"):
-        update(model, records, circuit, replace(config, seed=1), checkpoint=path, **kinds)
+        update(model, records, circuit, replace(config, seed=1), checkpoint=path, evaluate=score)
 
 
 def test_what_is_no_longer_finite_is_told_or_left():
@@ -337,12 +351,13 @@ def test_bad_sets_and_settings_are_told():
     strange = replace(records.records[0], desired=VOCAB)
     with pytest.raises(AmplifyError, match="another tokenizer"):
         update(model, replace(records, records=(strange,)), None)
-    for options in (
+    wrong: list[dict[str, Any]] = [
         {"steps": 0},
         {"learning_rate": 0.0},
         {"sample": -1},
         {"projections": ()},
         {"projections": ("out",)},
-    ):
+    ]
+    for options in wrong:
         with pytest.raises(AmplifyError):
             Updating(**options)
