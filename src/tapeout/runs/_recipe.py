@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import RecipeError, nearest
 from ._code import code_version
 from ._config import from_dict, read_yaml
+from ._repeat import unrolled
 from ._stage import Need, Planned, Stage
 from .stages import KINDS
 
@@ -47,8 +48,8 @@ def parse_recipe(data: Any, default_name: str = "run") -> Recipe:
         if key not in ("name", "stages"):
             raise RecipeError(f"unknown key {key!r}: {nearest(str(key), ('name', 'stages'))}")
     planned: list[Planned] = []
-    for name, entry in data["stages"].items():
-        planned.append(_plan(str(name), entry, planned))
+    for name, entry in unrolled(data["stages"]).items():
+        planned.append(_plan(name, entry, planned))
     return Recipe(str(data.get("name", default_name)), planned, dict(data))
 
 
