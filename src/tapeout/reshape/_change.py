@@ -44,6 +44,9 @@ class LowRank:
 class Change:
     """A difference of weights from a base model.
 
+    It applies at any scale, and adding it rounds; what an edit did to the bits, to be applied once
+    and taken back exactly, is an `amplify.Delta`.
+
     Attributes:
         base: the model that it was learned on; it fits no other.
         parts: name of a weight -> its difference, dense or as a product.
