@@ -22,7 +22,7 @@ _PLAIN = rf"(?:(?<![A-Za-z0-9_]){_INTEGER}(?:\.[0-9]+)?|(?<![\w.])\.[0-9]+)"
 _NUMBER = re.compile(
     rf"""
     (?P<sign>(?<![\w)\]}}%.])[-+](?=[$€£.0-9]))?   # behind a number it is an operator
-    (?:[$€£]\s?)?(?P<inner>-)?
+    (?:[$€£]\s?(?P<inner>-)?)?
     (?:(?<![A-Za-z0-9_])(?P<whole>{_INTEGER})\s+(?P<part>[0-9]+)/(?P<parts>[0-9]+)
       |(?P<top>{_PLAIN})(?:\s?/\s?[$€£]?(?P<bottom>{_PLAIN}))?)
     """,

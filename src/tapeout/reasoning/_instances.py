@@ -13,8 +13,8 @@ from ._variables import Drawn
 from ._word import Value, format_number
 
 FINAL = "The final answer is {}."
-TRIES = 400
-"""Draws for each instance that is asked for, before there are taken to be no more."""
+PATIENCE = 10_000
+"""Draws in a row that give nothing new, before there are taken to be no more instances."""
 
 _TERM = r"\$?\d+(?:\.\d+)?"
 _EQUATION = re.compile(rf"((?:{_TERM}|\()(?:[-+*/() ]|{_TERM})*?) = ({_TERM})")
@@ -29,10 +29,11 @@ def instances(template: Template, n: int, *, seed: int | str) -> list[Problem]:
     """
     rng = random.Random(f"{template.template_id}/{seed}")
     found: dict[tuple[Value, ...], Problem] = {}
-    tries = TRIES * (n + 10)
-    for _ in range(tries):
-        if len(found) == n:
-            return list(found.values())
+    idle = 0
+    while len(found) < n:
+        idle += 1
+        if idle > PATIENCE:
+            raise _too_few(template, len(found), n)
         scope = _draw(template, rng)
         if scope is None:
             continue
@@ -44,25 +45,28 @@ def instances(template: Template, n: int, *, seed: int | str) -> list[Problem]:
         )
         if numbers not in found and (not template.whole or _is_positive_whole(answer)):
             found[numbers] = _problem(template, scope, answer, len(found))
+            idle = 0
+    return list(found.values())
+
+
+def _too_few(template: Template, found: int, n: int) -> TaskError:
     conditions = ", ".join(condition.text for condition in template.conditions) or "none"
-    raise TaskError(
-        f"template {template.template_id!r}: only {len(found)} instances with different numbers in "
-        f"{tries} draws, but {n} are needed: ask for fewer (n), widen its ranges or loosen its "
-        f"conditions ({conditions})"
+    return TaskError(
+        f"template {template.template_id!r}: only {found} instances with different numbers were "
+        f"found, but {n} are needed: ask for fewer (n), widen its ranges or loosen its conditions "
+        f"({conditions})"
     )
 
 
 def _draw(template: Template, rng: random.Random) -> dict[str, Value] | None:
     """A value for every variable; None where a condition does not hold."""
     scope: dict[str, Value] = {}
-    held = True
     for name, variable in template.variables.items():
         if isinstance(variable, Drawn):
             scope[name] = variable.draw(rng)
         else:
             scope[name] = variable.expression.value(scope, fractions=not template.whole)
-        held = all(check.value(scope, fractions=True) for check in template.checks[name])
-        if not held:
+        if not all(check.value(scope, fractions=True) for check in template.checks[name]):
             return None
     return scope
 

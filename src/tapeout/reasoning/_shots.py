@@ -13,17 +13,18 @@ MOST = 40
 def worked_examples(n: int, steps: Sequence[int] = STEPS) -> tuple[Problem, ...]:
     """`n` examples, as evenly over the numbers of steps as can be, the short ones first.
 
-    They are always the same, so a task's seed does not change what a base model is asked.
+    They are always the same, so a task's seed does not change what a base model is asked. Where
+    none has one of these numbers of steps, all are taken.
 
     Raises:
-        TaskError: `n` is not between 0 and 40, or no example has so many steps.
+        TaskError: `n` is not between 0 and 40.
     """
     if not 0 <= n <= MOST:
         raise TaskError(f"there are 0 to {MOST} worked examples to be had, not {n}")
-    by_steps = [[t for t in shot_templates() if t.steps == count] for count in sorted(set(steps))]
-    turns = [group for group in by_steps if group]
-    if not turns:
-        raise TaskError(f"no worked example has {' or '.join(map(str, steps))} steps")
+    fitting = [t for t in shot_templates() if t.steps in steps] or list(shot_templates())
+    turns = [
+        [t for t in fitting if t.steps == count] for count in sorted({t.steps for t in fitting})
+    ]
     chosen: list[Problem] = []
     for turn in range(n):
         group, again = turns[turn % len(turns)], turn // len(turns)

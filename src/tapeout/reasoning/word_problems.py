@@ -43,7 +43,7 @@ def word_problems(
         TaskError: there is no such template or number of steps, a template is malformed or has too
             few instances, or no template is left for training.
     """
-    counts = counts_of(n)
+    counts, worked = counts_of(n), worked_examples(shots, steps)
     chosen = chosen_templates(templates, steps)
     out = _held_out(chosen, held_out, seed)
     parts: dict[str, list[Problem]] = {part: [] for part in counts}
@@ -68,7 +68,7 @@ def word_problems(
         train=splits["train"],
         validation=splits["validation"],
         test=splits["test"],
-        shots=worked_examples(shots, steps),
+        shots=worked,
         config=config,
     )
 

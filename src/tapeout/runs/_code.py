@@ -21,6 +21,9 @@ ROOMS = (
 )
 """Each room uses only rooms before it, so a stage depends on no room after its own."""
 
+SUFFIXES = (".py", ".yaml")
+"""Of files that results depend on: templates of problems are data."""
+
 BESIDE = ("gates.py",)
 """Files beside the rooms that any of them may compute with."""
 
@@ -32,7 +35,7 @@ def code_version(room: str) -> str:
     digest = hashlib.sha256()
     files = [package / name for name in BESIDE]
     for name in ROOMS[: ROOMS.index(room) + 1]:
-        files += sorted((package / name).rglob("*.py"))
+        files += sorted(path for path in (package / name).rglob("*") if path.suffix in SUFFIXES)
     for path in files:
         digest.update(str(path.relative_to(package)).encode())
         digest.update(path.read_bytes())
