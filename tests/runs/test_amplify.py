@@ -31,7 +31,13 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     stages = source["stages"]
     del stages["text"]
     stages["pivots"] |= TRACES
-    stages["components"] |= {"epochs": 2, "share": 1.0, "draws": 2, "penalties": [0.01, 0.001]}
+    stages["components"] |= {
+        "epochs": 2,
+        "first": 1.0,
+        "share": 1.0,
+        "draws": 2,
+        "penalties": [0.01],
+    }
     for name in ("amplified", "control"):
         stages[name] |= {"watched": [], "rows": 4, "device": "cpu"}
     return source
