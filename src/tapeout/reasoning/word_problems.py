@@ -12,6 +12,7 @@ from ._problem import Problem
 from ._shots import worked_examples
 from ._task import ReasoningTask
 from ._template import Template
+from ._unseen import apart
 
 NAME = "word-problems"
 
@@ -24,6 +25,7 @@ def word_problems(
     templates: str | Path | Sequence[str] | None = None,
     shots: int = 4,
     held_out: float | Sequence[str] = 0.0,
+    unseen: bool = False,
 ) -> ReasoningTask:
     """Word problems of one to four steps with worked solutions, by templates of our own.
 
@@ -38,6 +40,8 @@ def word_problems(
         shots: worked examples in the prompt, of templates that no split has problems of.
         held_out: templates, by id or as a share of those of each number of steps, that only the
             test split has problems of.
+        unseen: whether validation and test take only problems that no reasoner is trained on, and
+            train only others; see `is_unseen`.
 
     Raises:
         TaskError: there is no such template or number of steps, a template is malformed or has too
@@ -48,9 +52,8 @@ def word_problems(
     out = _held_out(chosen, held_out, seed)
     parts: dict[str, list[Problem]] = {part: [] for part in counts}
     for template in chosen:
-        found = iter(instances(template, sum(counts.values()), seed=seed))
-        for part, count in counts.items():
-            own = [next(found) for _ in range(count)]
+        drawn = apart(template, counts, seed=seed) if unseen else _drawn(template, counts, seed)
+        for part, own in drawn.items():
             if part == "test" or template.template_id not in out:
                 parts[part] += own
     config = {
@@ -61,6 +64,7 @@ def word_problems(
         "templates": _plain(templates),
         "shots": shots,
         "held_out": sorted(out),
+        "unseen": unseen,
     }
     splits = as_splits(NAME, parts)
     return ReasoningTask(
@@ -71,6 +75,11 @@ def word_problems(
         shots=worked,
         config=config,
     )
+
+
+def _drawn(template: Template, counts: Mapping[str, int], seed: int) -> dict[str, list[Problem]]:
+    found = iter(instances(template, sum(counts.values()), seed=seed))
+    return {part: [next(found) for _ in range(count)] for part, count in counts.items()}
 
 
 def _held_out(
