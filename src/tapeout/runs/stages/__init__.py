@@ -15,6 +15,7 @@ from ._interface import Interface
 from ._mask import Mask
 from ._problems import Problems, Solve
 from ._prove import Extract, Measure, Verify
+from ._reasoner import ReasonerStage
 from ._select import Given, Select
 from ._smallest import Smallest
 from ._sparse import CorpusStage, Train
@@ -30,6 +31,7 @@ KINDS: dict[str, type[Stage]] = {
     for stage in (
         Load,
         Base,
+        ReasonerStage,
         CorpusStage,
         Train,
         TaskStage,

@@ -17,7 +17,7 @@ from ...circuits import (
 from ...models import Model
 from .._store import write_json
 
-MODELS = ("load", "base", "train", "condition", "bridge", "amplify", "tune")
+MODELS = ("load", "base", "reasoner", "train", "condition", "bridge", "amplify", "tune")
 """Kinds of stage whose artifact is a model."""
 
 TASKS = ("task", "interface")
