@@ -17,10 +17,9 @@ import time
 from _result import write
 
 SHOT = (
-    "Q: Mia has {a} apples and buys {b} bags of {c} apples each. Then she gives {d} apples to Tom. "
-    "How many apples does she have?\n"
+    "Q: Mia has {a} apples and buys {b} bags of {c} apples each. How many apples does she have?\n"
     "A: Let's think step by step. Mia buys {b} * {c} = {e} apples. {a} + {e} = {f}. "
-    "{f} - {d} = {g}. The answer is {g}.\n\n"
+    "The answer is {f}.\n\n"
 )
 SHOTS = 4
 
@@ -32,6 +31,7 @@ def main() -> None:
     parser.add_argument("--dtypes", default="float32,bfloat16")
     parser.add_argument("--new", type=int, default=35)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--routes", default="generate,copied,ours")
     asked = parser.parse_args()
 
     import torch
@@ -45,9 +45,9 @@ def main() -> None:
         model.hf.generation_config.eos_token_id = None
         for batch in map(int, asked.batches.split(",")):
             prefix, prompts = questions(model.tokenizer, batch)
-            found = measured(model, prefix, prompts, asked.new, asked.rounds)
+            found = measured(model, prefix, prompts, asked)
             plain = found["generate"]
-            base.setdefault(batch, plain["seconds"])
+            base.setdefault(batch, plain["seconds"])  # of the first dtype that was asked for
             for route, result in found.items():
                 speed = batch * asked.new / result["seconds"]
                 row = {"model": asked.model, "route": route, "dtype": dtype, "batch": batch}
@@ -72,21 +72,20 @@ def questions(tokenizer, n: int) -> tuple[list[int], list[list[int]]]:
 
 
 def filled(rng: random.Random) -> str:
-    a, b, c, d = rng.randint(20, 90), rng.randint(2, 9), rng.randint(2, 9), rng.randint(1, 15)
-    e, f = b * c, a + b * c
-    return SHOT.format(a=a, b=b, c=c, d=d, e=e, f=f, g=f - d)
+    a, b, c = rng.randint(20, 90), rng.randint(2, 9), rng.randint(2, 9)
+    return SHOT.format(a=a, b=b, c=c, e=b * c, f=a + b * c)
 
 
-def measured(model, prefix, prompts, new: int, rounds: int) -> dict[str, dict]:
-    routes = {"generate": repeated, "copied": copied, "ours": ours}
-    found = {route: {"seconds": float("inf")} for route in routes}
-    for _ in range(rounds):
-        for route, run in routes.items():
+def measured(model, prefix, prompts, asked) -> dict[str, dict]:
+    known = {"generate": repeated, "copied": copied, "ours": ours}
+    found = {route: {"seconds": float("inf")} for route in asked.routes.split(",")}
+    for _ in range(asked.rounds):
+        for route, best in found.items():
             start = time.perf_counter()
-            ids = run(model, prefix, prompts, new)
+            ids = known[route](model, prefix, prompts, asked.new)
             seconds = time.perf_counter() - start
-            if seconds < found[route]["seconds"]:
-                found[route] = {"seconds": seconds, "ids": ids}
+            if seconds < best["seconds"]:
+                best |= {"seconds": seconds, "ids": ids}
     return found
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapeout.extraction import extract
@@ -25,7 +25,7 @@ from ..tiny import (
 )
 
 SPEC = "mlp.post_act, attn.z:head, attn.k, attn.resid_delta:block"
-LIMIT = 9
+LIMIT = 6
 STOP = 17
 
 
@@ -34,7 +34,7 @@ def some_rows(*lengths: int) -> list[list[int]]:
 
 
 PREFIX = some_rows(7)[0]
-ROWS = some_rows(3, 5, 1, 5, 2)
+ROWS = some_rows(3, 5, 1, 5)
 
 
 def by_transformers(model: Model, prompt: list[int], limit: int = LIMIT) -> tuple[int, ...]:
@@ -55,7 +55,8 @@ def written(model: Model, rows=ROWS, prefix=PREFIX, **options) -> list[tuple[int
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)
-@given(sizes=some_sizes(), long=st.booleans(), batch_size=st.integers(1, 6))
+@settings(max_examples=3)  # each compares with writing row by row
+@given(sizes=some_sizes(), long=st.booleans(), batch_size=st.integers(1, 4))
 def test_writing_equals_transformers_on_the_whole_prompt(family, sizes, long, batch_size):
     model = tiny(family, sizes)
     prefix = PREFIX if long else PREFIX[:1]
@@ -65,11 +66,12 @@ def test_writing_equals_transformers_on_the_whole_prompt(family, sizes, long, ba
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)
+@settings(max_examples=3)  # each compares with writing row by row
 @given(
     sizes=some_sizes(),
     kind=st.sampled_from(["zero", "mean", "scale"]),
     positions=st.sampled_from(["all_but_first", "all", "last"]),
-    batch_size=st.integers(1, 6),
+    batch_size=st.integers(1, 4),
 )
 def test_writing_under_gates_equals_row_by_row(family, sizes, kind, positions, batch_size):
     model = tiny(family, sizes)
@@ -106,9 +108,9 @@ def test_extracted_models_write_what_the_masked_one_does(family, spec):
     with restrict(model, circuit, replacement):
         expected = written(model, [PREFIX + row for row in ROWS], None)
         assert written(model) == expected
-    for batch_size in (1, 2, 5):
+    for batch_size in (2, 4):
         assert written(small, batch_size=batch_size) == expected
-        assert written(small, [PREFIX + row for row in ROWS], None) == expected
+    assert written(small, [PREFIX + row for row in ROWS], None) == expected
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)
@@ -127,7 +129,8 @@ def test_what_is_shared_is_held_once(family):
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)
-@given(sizes=some_sizes(), behind=st.booleans(), batch_size=st.integers(1, 6))
+@settings(max_examples=3)  # each compares with writing row by row
+@given(sizes=some_sizes(), behind=st.booleans(), batch_size=st.integers(1, 4))
 def test_choices_and_last_logits_are_those_of_the_whole_rows(family, sizes, behind, batch_size):
     model = tiny(family, sizes)
     start = PREFIX if behind else []
@@ -181,6 +184,6 @@ def test_a_text_says_how_it_ended_and_progress_is_told():
         end = next((i for i, token in enumerate(long.ids) if token in stops.ids), LIMIT - 1)
         assert each.ids == long.ids[: end + 1]
         assert each.ended == ("stop" if each.ids[-1] in stops.ids else "limit")
-    assert told[-1] == (5, 5) and told == sorted(told)
+    assert told[-1] == (4, 4) and told == sorted(told)
     assert generate(model, [], limit=3) == [] and choices(model, []) == []
     assert last_logits(model, []).shape == (0, VOCAB)

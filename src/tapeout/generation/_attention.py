@@ -7,12 +7,12 @@ softmax goes over both. So what is shared is neither copied nor read again for e
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedConfig
 
 from ._cache import KeysAndValues, SharedCache
 
@@ -38,7 +38,7 @@ def attend(
     """What transformers calls as attention; what each column sees is known to the cache."""
     cache = _CACHE.get()
     cache.attended = True
-    layer = cache.layers[module.layer_idx]  # pyright: ignore[reportArgumentType]
+    layer = cache.own[cast(int, module.layer_idx)]
     shared = layer.shared if cache.shared.apart else None
     query = query * (query.shape[-1] ** -0.5 if scaling is None else scaling)
     new, end = query.shape[2], key.shape[2]
@@ -47,12 +47,14 @@ def attend(
     parts = []
     for first in range(0, new, at_once):
         last = min(first + at_once, new)
-        own = end - new + last
-        hidden = cache.hidden(end - new + first, own, sliding_window, query.device)
-        near = _near(cache, shared, end - new + first, sliding_window)
-        far = _far(cache, near, end - new + first, own, sliding_window, query.device)
-        scores = _scores(query[:, :, first:last], key[:, :, :own], near)
-        parts.append(_mix(scores, value[:, :, :own], near, hidden, far, softcap))
+        start, own = end - new + first, end - new + last
+        near = _near(cache, shared, start, sliding_window)
+        masks = (
+            _far(cache, near, start, own, sliding_window, query.device),
+            cache.hidden(start, own, sliding_window, query.device),
+        )
+        some = query[:, :, first:last], key[:, :, :own], value[:, :, :own]
+        parts.append(_mix(*some, near, masks, softcap))
     return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0], None
 
 
@@ -85,48 +87,43 @@ def _far(
     return places + back >= window
 
 
-def _scores(
-    query: Tensor, key: Tensor, shared: KeysAndValues | None
-) -> Float[Tensor, "kv_heads rows groups new seen"]:
-    """Scores of the shared keys, then of the rows' own."""
+def _mix(
+    query: Float[Tensor, "rows heads new dim"],
+    key: Float[Tensor, "rows kv_heads own dim"],
+    value: Float[Tensor, "rows kv_heads own dim"],
+    shared: KeysAndValues | None,
+    masks: tuple[Tensor | None, Tensor | None],
+    softcap: float | None,
+) -> Float[Tensor, "rows new heads dim"]:
+    """What the queries find among the shared keys and their own; the masks are in that order."""
     rows, heads, new, dim = query.shape
     kv, end = key.shape[1:3]
     query = query.reshape(rows, kv, heads // kv, new, dim)
-    own = torch.bmm(
-        query.reshape(rows * kv, -1, dim), key.reshape(rows * kv, end, dim).transpose(1, 2)
-    )
-    own = own.view(rows, kv, heads // kv, new, end).transpose(0, 1)
+    value = value.reshape(rows * kv, end, dim)
+    own = torch.bmm(query.reshape(rows * kv, -1, dim), key.reshape(rows * kv, end, dim).mT)
+    own = own.view(rows, kv, -1, new, end)
+    _limit(own, None if masks[1] is None else masks[1][:, None, None], softcap)
     if shared is None:
-        return own
-    first = torch.bmm(query.transpose(0, 1).reshape(kv, -1, dim), shared[0].transpose(1, 2))
-    return torch.cat([first.view(kv, rows, heads // kv, new, -1), own], dim=-1)
+        z = torch.bmm(own.softmax(dim=-1).view(rows * kv, -1, end), value)
+        return z.view(rows, heads, new, dim).transpose(1, 2)
+    first = torch.bmm(query.transpose(0, 1).reshape(kv, -1, dim), shared[0].mT)
+    first = first.view(kv, rows, -1, new, shared[0].shape[1])
+    _limit(first, None if masks[0] is None else masks[0][:, None], softcap)
+    columns = first.shape[-1]
+    weights = torch.cat([first, own.transpose(0, 1)], dim=-1).softmax(dim=-1)
+    by_row = weights[..., columns:].transpose(0, 1).reshape(rows * kv, -1, end)
+    z = torch.bmm(by_row, value).view(rows, kv, -1, new, dim)
+    far = torch.bmm(weights.view(kv, -1, columns + end)[..., :columns], shared[1])
+    z = z + far.view(kv, rows, -1, new, dim).transpose(0, 1)
+    return z.reshape(rows, heads, new, dim).transpose(1, 2)
 
 
-def _mix(
-    scores: Float[Tensor, "kv_heads rows groups new seen"],
-    value: Tensor,
-    shared: KeysAndValues | None,
-    hidden: Tensor | None,
-    far: Tensor | None,
-    softcap: float | None,
-) -> Float[Tensor, "rows new heads dim"]:
-    """The values that the scores choose."""
-    kv, rows, groups, new, seen = scores.shape
-    end, dim = value.shape[2:]
+def _limit(scores: Tensor, hidden: Tensor | None, softcap: float | None) -> None:
+    """Put the model's cap and the mask on scores, in place."""
     if softcap is not None:
-        scores = torch.tanh(scores / softcap) * softcap
-    lowest = torch.finfo(scores.dtype).min  # padding that sees nothing must not become NaN
-    if hidden is not None:
-        scores[..., seen - end :].masked_fill_(hidden[:, None], lowest)
-    if far is not None:
-        scores[..., : seen - end].masked_fill_(far[:, None], lowest)
-    weights = torch.softmax(scores, dim=-1)  # in float32 within, whatever the dtype
-    own = weights[..., seen - end :].transpose(0, 1).reshape(rows * kv, groups * new, end)
-    z = torch.bmm(own, value.reshape(rows * kv, end, dim)).view(rows, kv, groups, new, dim)
-    if shared is not None:
-        first = weights.view(kv, -1, seen)[..., : seen - end]
-        z = z + torch.bmm(first, shared[1]).view(kv, rows, groups, new, dim).transpose(0, 1)
-    return z.permute(0, 3, 1, 2, 4).reshape(rows, new, kv * groups, dim)
+        scores.div_(softcap).tanh_().mul_(softcap)
+    if hidden is not None:  # not -inf: padding that sees nothing must not become NaN
+        scores.masked_fill_(hidden, torch.finfo(scores.dtype).min)
 
 
 AttentionInterface.register(NAME, attend)
@@ -148,9 +145,9 @@ def attending(hf: nn.Module) -> Iterator[None]:
 
     No mask is then made by transformers: it makes none for attention it has no maker for.
     """
-    configs = (getattr(module, "config", None) for module in hf.modules())
-    each = {id(config): config for config in configs if config is not None}.values()
-    before = [(config, config._attn_implementation_internal) for config in each]
+    found = (getattr(module, "config", None) for module in hf.modules())
+    configs = {id(config): config for config in found if isinstance(config, PreTrainedConfig)}
+    before = [(config, config._attn_implementation_internal) for config in configs.values()]
     try:
         for config, _ in before:
             config._attn_implementation_internal = NAME

@@ -93,6 +93,7 @@ class SharedCache(Cache):
     Rows are padded on the left, between what is shared and their own tokens.
 
     Attributes:
+        own: the same as `layers`.
         columns: of the rows' own, padding included, that were run or are being run.
         attended: whether the model's attention has asked here for what it needs.
     """
@@ -100,8 +101,9 @@ class SharedCache(Cache):
     def __init__(
         self, shared: Shared, room: int, padding: Int[Tensor, " rows"] | None = None
     ) -> None:
-        slots = [OwnLayer(room, slot, shared.apart) for slot in shared.slots]
-        super().__init__(layers=slots)
+        own: list[Any] = [OwnLayer(room, slot, shared.apart) for slot in shared.slots]
+        super().__init__(layers=own)
+        self.own: list[OwnLayer] = own
         self.shared, self.room, self.padding = shared, room, padding
         self.most_padding = 0 if padding is None else int(padding.max())
         self.columns = 0
@@ -111,9 +113,9 @@ class SharedCache(Cache):
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        while len(self.layers) <= layer_idx:
-            self.layers.append(OwnLayer(self.room, None, True))
-        return self.layers[layer_idx].update(key_states, value_states)
+        while len(self.own) <= layer_idx:
+            self.own.append(OwnLayer(self.room, None, True))
+        return self.own[layer_idx].update(key_states, value_states)
 
     def begin(self, columns: int) -> None:
         """Before a forward over so many new columns."""
@@ -122,7 +124,7 @@ class SharedCache(Cache):
 
     def keep(self, to: list[int], source: list[int], rows: int) -> None:
         """Move rows `source` to the places `to`, and go on with the first `rows`."""
-        for layer in self.layers:
+        for layer in self.own:
             layer.move(to, source)
         if self.padding is not None:
             self.padding[to] = self.padding[source]

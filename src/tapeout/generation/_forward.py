@@ -46,7 +46,7 @@ def forward(
             # places, not a number: a slice of columns would make the unembedding go row by row
             logits_to_keep=torch.tensor([-1], device=ids.device) if keep else 0,
         ).logits
-    if not bool(logits[:, -1].amax(dim=-1).isfinite().all()):
+    if not bool(logits[:, -1].amax(dim=-1).isfinite().all()):  # a NaN is the largest
         raise GenerationError(
             f"{model.name} gives NaN or infinite logits in {str(logits.dtype)[6:]}: load it with "
             "dtype='float32', or look for what was done to its weights"

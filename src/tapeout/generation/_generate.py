@@ -123,7 +123,7 @@ def _write(
 
 def _choose(logits: Tensor, rows: list[_Row], sampling: Sampling | None) -> list[int]:
     if sampling is None:
-        return logits.argmax(dim=-1).tolist()
+        return logits.float().argmax(dim=-1).tolist()  # slow in bfloat16, and the same
     draws = [row.draws.random() for row in rows if row.draws is not None]
     return sampling.choose(logits, draws).tolist()
 

@@ -16,9 +16,9 @@ from ._forward import at_work, forward
 class SharedPrefix:
     """A beginning that many prompts share, such as worked examples, and what a model holds of it.
 
-    Its keys and values are kept once and serve every row. They belong to the weights and the
-    hooks that they were computed with: where those have changed since, for example inside
-    `interventions.restrict`, they are computed anew at the next use.
+    It is run at its first use. Its keys and values are kept once and serve every row. They belong
+    to the weights and the hooks that they were computed with: where those have changed since, for
+    example inside `interventions.restrict`, they are computed anew at the next use.
 
     Attributes:
         ids: its tokens.
@@ -33,19 +33,18 @@ class SharedPrefix:
 
     @classmethod
     def read(cls, model: Model, ids: Sequence[int]) -> "SharedPrefix":
-        """Run a beginning.
+        """A beginning that is run at once.
 
         Raises:
             GenerationError: it is empty, longer than the model's positions, or holds a token that
                 the model does not have.
         """
         prefix = cls(ids)
-        check_prefix(model, prefix.ids)
         prefix.of(model)
         return prefix
 
     def of(self, model: Model) -> Shared:
-        """Its keys and values in a model as it is now."""
+        """Its keys and values in a model as it is now; errors as for `read`."""
         state = _state(model.hf)
         if self._read is None or self._read[0]() is not model.hf or self._read[1] != state:
             self._read = weakref.ref(model.hf), state, _run(model, self.ids)
@@ -54,6 +53,7 @@ class SharedPrefix:
 
 def _run(model: Model, ids: tuple[int, ...]) -> Shared:
     """One more token is run and forgotten: a replacement at the last position falls on it."""
+    check_prefix(model, ids)
     cache = SharedCache(NOTHING, room=len(ids) + 1)
     with at_work(model):
         forward(model, cache, torch.tensor([[*ids, ids[-1]]], device=model.device), keep=1)
@@ -61,7 +61,7 @@ def _run(model: Model, ids: tuple[int, ...]) -> Shared:
         None
         if layer.keys is None or layer.values is None
         else (layer.keys[0, :, : len(ids)].clone(), layer.values[0, :, : len(ids)].clone())
-        for layer in cache.layers
+        for layer in cache.own
     ]
     return Shared(len(ids), slots, cache.attended)
 
