@@ -30,9 +30,8 @@ def unrolled(stages: Mapping[str, Any]) -> dict[str, Any]:
 def _members(name: str, group: Mapping[str, Any]) -> dict[str, Any]:
     each, stages = group["each"], group.get("stages")
     odd = set(group) - {"each", "stages"}
-    one = isinstance(each, Mapping) and len(each) == 1 and isinstance(stages, Mapping)
-    values = next(iter(each.values())) if one else None
-    if odd or not isinstance(values, list) or not values:
+    values = next(iter(each.values())) if isinstance(each, Mapping) and len(each) == 1 else None
+    if odd or not isinstance(values, list) or not values or not isinstance(stages, Mapping):
         raise RecipeError(
             f"group {name!r} needs `each`, one word with a list of values, and `stages`, such as "
             "{each: {seed: [0, 1]}, stages: {masked: {kind: condition, seed: $seed}}}"
