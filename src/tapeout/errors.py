@@ -36,6 +36,10 @@ class AmplifyError(TapeoutError):
     """A capability cannot be amplified as asked, or an edit does not fit the model."""
 
 
+class DecomposeError(TapeoutError):
+    """Gradients cannot be taken or decomposed as asked, or directions do not fit them."""
+
+
 class CorpusError(TapeoutError):
     """Training text cannot be found, tokenised, or read back."""
 
