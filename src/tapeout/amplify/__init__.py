@@ -6,6 +6,7 @@ from ._delta import Delta
 from ._evidence import Evidence, against_random, differences
 from ._harness import harness
 from ._harness_tasks import SHOTS
+from ._improving import Evaluate
 from ._localise import Localised, Tried, choose, counts, localise
 from ._localising import COMPONENTS, Localising
 from ._lora import LORA_RATES, LoraSwept, Tuned, lora, lora_sweep
@@ -21,7 +22,7 @@ from ._side_effects import SideEffects, side_effects
 from ._solve import Solved, solve, solves
 from ._solver import Pair, Solver, Trace
 from ._traces import TraceConfig, greedy_traces, sampled_traces
-from ._trainer import Evaluate, in_float32
+from ._trainer import in_float32
 from ._update import RATES, Swept, Updated, sweep, update
 from ._updating import Updating
 

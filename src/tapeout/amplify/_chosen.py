@@ -1,6 +1,6 @@
 """The rows and columns of weights that the components of a circuit own, and training them alone."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -122,7 +122,7 @@ class Trained:
         for own in self.chosen or ():
             own.put(self._stored[own.name], self.values[own.name])
 
-    def set(self, values: dict[str, Tensor]) -> None:
+    def set(self, values: Mapping[str, Tensor]) -> None:
         """Take other values, and give them to the model."""
         with torch.no_grad():
             for name, value in self.values.items():

@@ -10,9 +10,9 @@ from ..errors import AmplifyError
 from ..models import Model
 from ..reasoning import ProblemSplit, ReasoningTask
 from ..reshape import Change
+from ._improving import Evaluate
 from ._lora_config import LoraTuning
 from ._lora_trainer import LoraTrainer
-from ._trainer import Evaluate
 from ._update import Updated
 
 Progress = Callable[[int, int], None]

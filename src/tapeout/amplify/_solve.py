@@ -8,9 +8,9 @@ from typing import Any
 from ..models import Model
 from ..reasoning import ProblemSplit, ReasoningTask
 from ..verify import Share
+from ._improving import Evaluate
 from ._log import Log
 from ._solver import Solver
-from ._trainer import Evaluate
 
 Progress = Callable[[int, int], None]
 

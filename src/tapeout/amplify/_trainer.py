@@ -1,26 +1,22 @@
-"""A targeted update under way: its steps, what is evaluated between them, its checkpoints."""
+"""A targeted update under way: what it trains, and its steps."""
 
 import copy
 import hashlib
-import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..checkpoint import load_training, restore, save_training
 from ..circuits import Circuit
-from ..errors import AmplifyError, RunError
+from ..errors import AmplifyError
 from ..models import Model
 from ._chosen import Trained, chosen_lines
+from ._improving import Evaluate, Improving
 from ._loss import differences, losses, rows_of, weights_of
 from ._records import LocalisationSet
 from ._updating import Updating
-
-Evaluate = Callable[[Model], float]
 
 
 def in_float32(model: Model) -> Model:
@@ -31,8 +27,10 @@ def in_float32(model: Model) -> Model:
     return model.sibling(copy.deepcopy(model.hf).float(), model.name)
 
 
-class Trainer:
+class Trainer(Improving):
     """An update under way."""
+
+    what = "update"
 
     def __init__(
         self,
@@ -43,40 +41,33 @@ class Trainer:
         evaluate: Evaluate | None,
     ) -> None:
         _check(model, records)
-        self.config, self.records, self.evaluate = config, records, evaluate
+        self.config, self.records = config, records
         self.base = in_float32(model)
         self.loaded = str(next(model.hf.parameters()).dtype).removeprefix("torch.")
         chosen = None if circuit is None else chosen_lines(model, circuit, config.projections)
-        self.what = "every parameter" if circuit is None else circuit.describe()
+        self.components = "every parameter" if circuit is None else circuit.describe()
         self.copy = model.sibling(copy.deepcopy(self.base.hf).eval(), f"{model.name} (amplified)")
         self.flags = [p.requires_grad for p in self.copy.hf.parameters()]
         self.trained = Trained(self.copy.hf, chosen)
         kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
-        values = self.trained.values.values()
-        self.optimizer = kinds[config.optimizer](values, lr=config.learning_rate)
+        values = self.trained.values
+        optimizer = kinds[config.optimizer](values.values(), lr=config.learning_rate)
+        super().__init__(values, optimizer, evaluate)
         self.weights = weights_of(records.records, config.balanced)
-        self.best = {name: v.detach().clone() for name, v in self.trained.values.items()}
-        self.step, self.kept = 0, 0
-        self.diverged: int | None = None
-        self.curve: list[dict[str, float]] = []
-        self.scores: dict[int, float] = {}
 
     def update(self) -> None:
         """One step, and what is evaluated before and after it."""
         if self.step == 0:
-            self._score()
+            self.score()
         self.optimizer.zero_grad()
         entry = self._gradients()
-        if not all(map(math.isfinite, entry.values())):
-            self._diverge(entry)
+        if self.diverges(entry):
             return
         if self.config.random_sign:
             self._shuffle()
         self.optimizer.step()
         self.trained.write()
-        self.curve.append(entry)
-        self.step += 1
-        self._score()
+        self.done(entry)
 
     def _gradients(self) -> dict[str, float]:
         """Put the mean gradient over the records beside the values."""
@@ -107,39 +98,22 @@ class Trainer:
             if value.grad is not None:
                 value.grad.mul_(signs.to(value.grad))
 
-    def _score(self) -> None:
-        """Evaluate, where the schedule says so, and keep the best."""
-        if self.evaluate is None or not self._due():
-            return
-        if self.step not in self.scores:
-            with torch.no_grad(), self.copy.frozen():
-                self.scores[self.step] = float(self.evaluate(self.copy))
-        score = self.scores[self.step]
-        if not math.isfinite(score):
-            raise AmplifyError(f"evaluate gave {score} at step {self.step}: it must be a number")
-        if self.step and score > self.scores[self.kept]:
-            self.kept = self.step
-            for name, value in self.trained.values.items():
-                self.best[name].copy_(value.detach())
-
-    def _due(self) -> bool:
+    def due(self) -> bool:
+        """By the paper's schedule."""
         early = self.step in (0, 2, 4, 6, 8, 10)
         return early or self.step % self.config.every == 0 or self.step == self.config.steps
 
-    def _diverge(self, entry: dict[str, float]) -> None:
-        self.diverged = self.step
-        if self.evaluate is None or not self.step:
-            raise AmplifyError(
-                f"loss {entry['loss']} and gradient {entry['gradient']} at step {self.step}: "
-                "lower the learning rate, or check the model for NaN"
-            )
+    def subject(self) -> Model:
+        """The copy, which every step writes to."""
+        return self.copy
+
+    def put(self, values: Mapping[str, Tensor]) -> None:
+        """See `Improving`."""
+        self.trained.set(values)
 
     def finish(self) -> None:
         """Leave the copy in the weights that are kept, its flags as those of the base."""
-        if self.evaluate is None:
-            self.kept = self.step
-        else:
-            self.trained.set(self.best)
+        self.settle()
         for p, flag in zip(self.copy.hf.parameters(), self.flags, strict=True):
             p.requires_grad_(flag)
             p.grad = None
@@ -151,44 +125,19 @@ class Trainer:
             "config": asdict(self.config),
             "records": self.records.name,
             "n": len(self.records),
-            "components": self.what,
+            "components": self.components,
             "trained": self.trained.size,
             "step": self.kept,
             "loaded": self.loaded,
         }
 
-    def _key(self) -> str:
-        """What a checkpoint must be of to go on here; steps may be added."""
+    def key(self) -> str:
+        """Steps may be added."""
         config = {k: v for k, v in asdict(self.config).items() if k not in ("steps", "save_every")}
         lines = [(own.name, own.index.tolist()) for own in self.trained.chosen or ()]
         digest = hashlib.sha256(repr((config, lines, self.base.fingerprint.weights)).encode())
         digest.update(repr((self.records.prefix, self.records.records)).encode())
         return digest.hexdigest()
-
-    def _tensors(self) -> dict[str, Tensor]:
-        best = {f"best.{name}": value for name, value in self.best.items()}
-        return dict(self.trained.values) | best
-
-    def save(self, path: Path) -> None:
-        """Write all that the update needs to go on."""
-        plain = {"key": self._key(), "step": self.step, "curve": self.curve, "kept": self.kept}
-        plain["scores"] = list(self.scores.items())
-        save_training(path, self._tensors(), plain, self.optimizer)
-
-    def resume(self, path: Path) -> None:
-        """Go on from `save`.
-
-        Raises:
-            RunError: the file is damaged, or of another update.
-        """
-        tensors, plain = load_training(path, self._tensors())
-        if plain.get("key") != self._key():
-            raise RunError(f"the checkpoint {path} is of another update: use another file")
-        self.step, self.curve, self.kept = plain["step"], plain["curve"], plain["kept"]
-        self.scores = {int(step): score for step, score in plain["scores"]}
-        self.best = {name: tensors[f"best.{name}"] for name in self.best}
-        self.trained.set({name: tensors[name] for name in self.trained.values})
-        restore(self.optimizer, tensors)
 
 
 def _check(model: Model, records: LocalisationSet) -> None:

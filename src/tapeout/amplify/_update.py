@@ -10,8 +10,9 @@ from ..circuits import Circuit
 from ..errors import AmplifyError
 from ..models import Model
 from ._delta import Delta
+from ._improving import Evaluate
 from ._records import LocalisationSet
-from ._trainer import Evaluate, Trainer
+from ._trainer import Trainer
 from ._updating import Updating
 
 Progress = Callable[[int, int], None]

@@ -1,0 +1,86 @@
+"""The arms of a finished amplification as a committed result: what each solves beside its base.
+
+tapeout run recipes/NAME.yaml && python benchmarks/of_amplify.py RESULT runs/NAME
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from _result import write
+
+
+def main() -> None:
+    name, *folders = sys.argv[1:]
+    rows, seconds, before = [], 0.0, ""
+    for place, folder in enumerate(folders, start=2):
+        found = json.loads((Path(folder) / "results.json").read_text(encoding="utf-8"))
+        stages = found["stages"]
+        rows += [row_of(stage, stages) for stage in stages.values() if is_arm(stage)]
+        sys.argv[place] = f"runs/{found['recipe']}"
+        seconds += sum(stage["seconds"] for stage in stages.values())
+        before += f"tapeout run recipes/{found['recipe']}.yaml && "
+    for row in rows:
+        span = f"{100 * row['gain']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+        print(f"{row['arm']:12} {row['localisation']:10} seed {row['seed']}: {span} points")
+    write(name, rows, seconds, before=before)
+
+
+def is_arm(stage: dict[str, Any]) -> bool:
+    """Whether it says what a changed model solves beside its base."""
+    return stage["kind"] == "solve" and bool(stage["inputs"].get("against"))
+
+
+def row_of(stage: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:
+    """One changed model: how it was changed, and what it solves that its base did not.
+
+    `low` and `high` are the ends of the gain's paired 95% interval over problems, those with
+    `_by_template` of the one that draws whole templates.
+    """
+    source = stages[stage["inputs"]["model"]]
+    change, solved = source["metrics"], stage["metrics"]
+    base = stages[stage["inputs"]["against"]]["metrics"]
+    row = _arm(source, stages) | {
+        "seed": source["settings"]["seed"],
+        "learning_rate": change["origin"]["learning_rate"],
+        "step": change["step"],
+        "split": solved["split"],
+        "n_test": solved["accuracy"]["n"],
+        "accuracy_base": base["accuracy"]["value"],
+        "accuracy": solved["accuracy"]["value"],
+        "answered": solved["answered"]["value"],
+    }
+    gain = solved["gain"]
+    row |= {"gain" if key == "value" else key: gain["by_problem"][key] for key in SPAN}
+    row |= {f"{key}_by_template": gain["by_template"][key] for key in ("low", "high")}
+    others = dict(change["others"])
+    text = others.pop("text", None)
+    row["kl_text"] = text["kl_to_base"]["value"] if text else None
+    row["side_effects"] = others
+    row["seconds"], row["peak_mb"] = source["seconds"], source["peak_mb"]
+    return row
+
+
+SPAN = ("value", "low", "high", "p")
+
+
+def _arm(source: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:
+    """What was trained on what, and which part of the components it may change."""
+    if source["kind"] == "tune":
+        problems = stages[source["inputs"]["problems"]]["metrics"]["sizes"]["train"]
+        learned = source["settings"]["learn"] or problems
+        return {"arm": "lora", "localisation": "", "n_train": learned, "share": 1.0}
+    pivots = stages[source["inputs"]["pivots"]]
+    about = {"localisation": pivots["settings"]["method"], "n_train": pivots["metrics"]["n"]}
+    if not source["inputs"].get("circuit"):
+        return {"arm": "no mask"} | about | {"share": 1.0}
+    circuit = stages[source["inputs"]["circuit"]]
+    arm = "random mask" if circuit["kind"] == "random" else "mask"
+    delta = source["metrics"]["delta"]
+    sizes = {"share": circuit["metrics"]["share"], "delta_bytes": delta["bytes"]}
+    return {"arm": arm} | about | sizes
+
+
+if __name__ == "__main__":
+    main()
