@@ -105,7 +105,7 @@ def test_coefficients_are_read_off_up_to_their_scale(features: int, hidden: int,
 
 def test_a_map_through_few_units_explains_what_the_cap_says():
     generator = torch.Generator().manual_seed(0)
-    low = torch.rand(6, 2, generator=generator) @ torch.rand(2, 6, generator=generator)
+    low = torch.randn(6, 2, generator=generator) @ torch.randn(2, 6, generator=generator)
     assert coefficient_cap(low, 2) == pytest.approx(1, abs=1e-4)
     assert coefficient_cap(low, 1) < 0.99
     assert coefficient_r2(torch.ones(6, 6), torch.eye(6)) < 0.1
