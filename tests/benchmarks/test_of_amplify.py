@@ -1,0 +1,66 @@
+from typing import Any
+
+from of_amplify import is_arm, row_of
+
+
+def stage(kind: str, inputs: dict[str, str], metrics: dict[str, Any], **settings: Any) -> dict:
+    common = {
+        "kind": kind,
+        "inputs": inputs,
+        "metrics": metrics,
+        "settings": {"seed": 3, **settings},
+    }
+    return common | {"seconds": 2.0, "peak_mb": 5.0}
+
+
+def update(circuit: str) -> dict:
+    kl = {"kl_to_base": {"value": 0.25}}
+    delta = {"bytes": 70, "share": 0.5}
+    metrics = {"origin": {"learning_rate": 0.1}, "step": 4, "others": {"text": kl}, "delta": delta}
+    return stage("amplify", {"pivots": "pairs", "circuit": circuit}, metrics)
+
+
+def solve(model: str, against: str, right: float) -> dict:
+    counted = {"accuracy": {"value": right, "n": 40}, "answered": {"value": 1.0}, "split": "p/test"}
+    span = {"value": right - 0.5, "low": 0.1, "high": 0.3, "p": 0.01}
+    gain = {"gain": {"by_problem": span, "by_template": span | {"low": -0.1}}}
+    return stage("solve", {"model": model, "against": against}, counted | (gain if against else {}))
+
+
+STAGES = {
+    "before": solve("model", "", 0.5),
+    "pairs": stage("pivots", {}, {"n": 12}, method="branching"),
+    "mask": stage("localise", {}, {"share": 0.015}),
+    "drawn": stage("random", {}, {"share": 0.015}),
+    "problems": stage("problems", {}, {"sizes": {"train": 90}}),
+    "masked": update("mask"),
+    "control": update("drawn"),
+    "all": update(""),
+    "tuned": stage(
+        "tune",
+        {"problems": "problems"},
+        {"origin": {"learning_rate": 0.1}, "step": 4, "others": {}},
+        learn=0,
+    ),
+}
+
+
+def test_an_arm_is_named_by_what_it_may_change():
+    found = {}
+    for name in ("masked", "control", "all", "tuned"):
+        row = row_of(solve(name, "before", 0.7), STAGES)
+        found[name] = (row["arm"], row["localisation"], row["n_train"], row["share"])
+    assert found == {
+        "masked": ("mask", "branching", 12, 0.015),
+        "control": ("random mask", "branching", 12, 0.015),
+        "all": ("no mask", "branching", 12, 1.0),
+        "tuned": ("lora", "", 90, 1.0),
+    }
+
+
+def test_gains_are_beside_the_base_they_were_measured_against():
+    row = row_of(solve("masked", "before", 0.7), STAGES)
+    assert (row["accuracy_base"], row["accuracy"], row["n_test"]) == (0.5, 0.7, 40)
+    assert (row["low"], row["high"], row["low_by_template"]) == (0.1, 0.3, -0.1)
+    assert (row["kl_text"], row["side_effects"], row["seed"]) == (0.25, {}, 3)
+    assert not is_arm(STAGES["before"])
