@@ -87,7 +87,7 @@ class ExplicitGradients:
 
     def contract(self, directions: Directions) -> Float[Tensor, "batch count"]:
         return torch.stack(
-            [_contracted(self.values[name], modes) for name, modes in directions.factors.items()]
+            [contracted(self.values[name], modes) for name, modes in directions.factors.items()]
         ).sum(0)
 
     def squared_norms(self) -> Float[Tensor, " batch"]:
@@ -117,7 +117,7 @@ def _flat(value: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch size"]:
     return value.reshape(len(value), -1)
 
 
-def _contracted(
+def contracted(
     value: Float[Tensor, "batch ..."], modes: tuple[Float[Tensor, "count rank _"], ...]
 ) -> Float[Tensor, "batch count"]:
     """One tensor's share of the inner products, mode by mode from the last."""
