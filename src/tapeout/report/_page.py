@@ -19,13 +19,16 @@ from ._steered import steered_section
 from ._trained import trained_section
 from ._transfer import transfer_section
 from ._weights import weights_section
+from .viewer import app_of
 
 
 def write_report(run: str | Path) -> Path:
     """Write `report.html` beside the `results.json` of a run, and return its path.
 
-    The page stands alone: no script, nothing fetched, and the same results give the same bytes.
-    Runs that have only some of their stages so far give a shorter page.
+    The page stands alone: nothing is fetched, and the same results give the same bytes. Its
+    sections need no script; where the run has circuits, curves or several proofs, one script draws
+    interactive views beside them. Runs that have only some of their stages so far give a shorter
+    page.
 
     Args:
         run: the run's folder.
@@ -41,7 +44,8 @@ def _page(results: Results, run: Path) -> Html:
     again = (run / "recipe.json").is_file()
     main = join(_top(results), *_sections(results, again))
     foot = "Every number is from results.json, which lies beside this page."
-    return shell(f"{isolated(results.recipe)} – Tapeout report", main, foot)
+    app = app_of(results, run)
+    return shell(f"{isolated(results.recipe)} – Tapeout report", main, foot, app)
 
 
 def _sections(results: Results, again: bool) -> list[Html]:

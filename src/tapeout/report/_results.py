@@ -34,6 +34,7 @@ class Stage:
         inputs: field -> name of the stage that it read; empty if the results do not say.
         settings: its config under dotted names; empty if the results do not say.
         machine: what it ran on; empty if the results do not say.
+        peak_mb: the most memory that its process held, in MiB; None if the results do not say.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Stage:
     inputs: dict[str, str]
     settings: list[tuple[str, str]]
     machine: list[tuple[str, str]]
+    peak_mb: float | None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,9 @@ class Results:
     def speeds(self) -> list[tuple[Stage, Speed]]:
         return self._views(("measure",), Speed.of)
 
+    def stage(self, name: str) -> Stage | None:
+        return next((stage for stage in self.stages if stage.name == name), None)
+
     def of_kind(self, kind: str) -> list[Stage]:
         return [stage for stage in self.stages if stage.kind == kind]
 
@@ -189,4 +194,5 @@ def _stage(name: str, fields: Fields) -> Stage:
         inputs=dict(fields.child("inputs").leaves()) if "inputs" in fields else {},
         settings=fields.child("settings").leaves() if "settings" in fields else [],
         machine=fields.child("machine").leaves() if "machine" in fields else [],
+        peak_mb=fields.finite("peak_mb") if "peak_mb" in fields else None,
     )

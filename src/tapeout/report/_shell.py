@@ -1,18 +1,27 @@
-"""What every page shares: one file, one style, no script, nothing fetched."""
+"""What every page shares: one file, nothing fetched, no script but that of its views."""
 
 import base64
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import RunError
 from ._html import Html, join, paragraph, tag
+from .viewer import App
+
+DATA = "tapeout-data"
+"""Where the script finds its data; browsers run no script of that type."""
 
 
-def shell(title: str, main: Html, foot: str) -> Html:
-    """A whole page."""
-    body = tag("body", tag("main", main), tag("footer", paragraph(foot)))
-    return join(Html("<!doctype html>\n"), tag("html", _head(title), body, lang="en"), "\n")
+def shell(title: str, main: Html, foot: str, app: App | None = None) -> Html:
+    """A whole page, with interactive views beside it if there are any."""
+    parts = [tag("main", main), tag("footer", paragraph(foot))]
+    if app:
+        parts.append(tag("script", Html(app.data), id=DATA, type="application/octet-stream"))
+        parts.append(tag("script", Html(app.script)))
+    body = tag("body", *parts)
+    return join(Html("<!doctype html>\n"), tag("html", _head(title, app), body, lang="en"), "\n")
 
 
 def write_page(path: Path, page: Html) -> Path:
@@ -33,10 +42,15 @@ def write_page(path: Path, page: Html) -> Path:
     return path
 
 
-def _head(title: str) -> Html:
-    style = Path(__file__).with_name("_style.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+def _head(title: str, app: App | None) -> Html:
+    styles = [Path(__file__).with_name("_style.css").read_text(encoding="utf-8")]
+    scripts: list[str] = []
+    if app:
+        styles.append(app.style)
+        scripts.append(app.script)
+    rules = ["default-src 'none'", f"style-src {_digests(styles)}"]
+    rules += [f"script-src {_digests(scripts)}"] if scripts else []
+    policy = "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
     return tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -45,5 +59,10 @@ def _head(title: str) -> Html:
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", name="referrer", content="no-referrer"),
         tag("title", title),
-        tag("style", Html(style)),
+        *(tag("style", Html(style)) for style in styles),
     )
+
+
+def _digests(texts: Sequence[str]) -> str:
+    found = (hashlib.sha256(text.encode()).digest() for text in texts)
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in found)

@@ -1,0 +1,53 @@
+"""What the page needs beside its sections: the script, its style, its data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .._results import Results
+from ._circuits import Circuits
+from ._curves import curves
+from ._pack import Pack
+from ._proofs import proofs
+
+BUNDLE = Path(__file__).with_name("bundle")
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class App:
+    """Text that goes into the page as it is; none of it holds a name from the results."""
+
+    script: str
+    style: str
+    data: str
+
+
+def app_of(results: Results, run: Path) -> App | None:
+    """The interactive views of a run; None if it has nothing that they would show.
+
+    Raises:
+        RunError: the results are damaged.
+    """
+    pack = Pack()
+    tree = tree_of(results, run, pack)
+    if not (tree["circuits"] or tree["curves"] or len(tree["proofs"]) > 1):
+        return None
+    script, style = (
+        BUNDLE.joinpath(name).read_text("utf-8") for name in ("viewer.js", "viewer.css")
+    )
+    return App(script, style, pack.encode(tree))
+
+
+def tree_of(results: Results, run: Path, pack: Pack) -> dict[str, Any]:
+    """Everything that the views show; names in it are clean text."""
+    circuits = Circuits(results, run, pack)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "recipe": results.recipe,
+        "circuits": circuits.trees,
+        "universes": circuits.universes,
+        "proofs": proofs(results),
+        "curves": curves(results, run, pack, circuits.notes),
+        "left_out": circuits.notes,
+    }

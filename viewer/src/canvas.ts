@@ -1,0 +1,184 @@
+/** A picture that can be moved and enlarged, by mouse, fingers and keys. */
+
+import { el } from "./dom";
+import { paint } from "./scene";
+import type { Point, Shape, View } from "./scene";
+import { theme } from "./theme";
+
+const CLOSEST = 24;
+const STEP = 1.25;
+
+export class Board {
+  readonly canvas: HTMLCanvasElement;
+  private shapes: Shape[] = [];
+  private size: Point = [1, 1];
+  private view: View = { scale: 1, x: 0, y: 0 };
+  private fitted = true;
+  private waiting = false;
+  private readonly fingers = new Map<number, Point>();
+  private moved = 0;
+
+  constructor(
+    label: string,
+    private readonly pick: (at: Point, reach: number) => void,
+    private readonly key: (key: string) => boolean,
+  ) {
+    this.canvas = el("canvas", { class: "board", tabindex: 0, role: "img", "aria-label": label });
+    this.listen();
+    new ResizeObserver(() => this.resized()).observe(this.canvas);
+  }
+
+  /** New content; the view stays unless the picture is of another size or was never moved. */
+  show(shapes: Shape[], width: number, height: number): void {
+    const same = this.size[0] === width && this.size[1] === height;
+    this.shapes = shapes;
+    this.size = [width, height];
+    if (!same || this.fitted) this.fit();
+    else this.draw();
+  }
+
+  fit(): void {
+    const { clientWidth: w, clientHeight: h } = this.canvas;
+    const scale = Math.min(w / this.size[0], h / this.size[1], 3);
+    this.view = { scale, x: (w - this.size[0] * scale) / 2, y: (h - this.size[1] * scale) / 2 };
+    this.fitted = true;
+    this.draw();
+  }
+
+  /** Bring a place of the picture into sight. */
+  reveal([x, y]: Point): void {
+    const { clientWidth: w, clientHeight: h } = this.canvas;
+    const at: Point = [x * this.view.scale + this.view.x, y * this.view.scale + this.view.y];
+    if (at[0] < 20 || at[0] > w - 20) this.view.x += w / 2 - at[0];
+    if (at[1] < 20 || at[1] > h - 20) this.view.y += h / 2 - at[1];
+    this.draw();
+  }
+
+  zoom(factor: number, around?: Point): void {
+    const [x, y] = around ?? [this.canvas.clientWidth / 2, this.canvas.clientHeight / 2];
+    const scale = Math.min(Math.max(this.view.scale * factor, 0.02), CLOSEST);
+    const real = scale / this.view.scale;
+    this.view = { scale, x: x - (x - this.view.x) * real, y: y - (y - this.view.y) * real };
+    this.fitted = false;
+    this.draw();
+  }
+
+  pan(x: number, y: number): void {
+    this.view.x += x;
+    this.view.y += y;
+    this.fitted = false;
+    this.draw();
+  }
+
+  draw(): void {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      this.paintNow();
+    });
+  }
+
+  /** Draws at once; apart, so that frames can be timed. */
+  paintNow(): void {
+    const context = this.canvas.getContext("2d");
+    if (!context) return;
+    const sharp = this.sharpness();
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.fillStyle = theme().paper;
+    context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    const { scale, x, y } = this.view;
+    context.setTransform(scale * sharp, 0, 0, scale * sharp, x * sharp, y * sharp);
+    const low: Point = [-x / scale, -y / scale];
+    const high: Point = [(this.canvas.clientWidth - x) / scale, (this.canvas.clientHeight - y) / scale];
+    paint(context, this.shapes.filter((shape) => inside(shape, low, high)));
+  }
+
+  private sharpness(): number {
+    return Math.min(window.devicePixelRatio || 1, 2);
+  }
+
+  private resized(): void {
+    const sharp = this.sharpness();
+    this.canvas.width = Math.max(Math.round(this.canvas.clientWidth * sharp), 1);
+    this.canvas.height = Math.max(Math.round(this.canvas.clientHeight * sharp), 1);
+    if (this.fitted) this.fit();
+    this.paintNow();
+  }
+
+  private listen(): void {
+    const { canvas } = this;
+    canvas.addEventListener("wheel", (event) => {
+      // the page scrolls past a picture that nobody has touched
+      if (!event.ctrlKey && document.activeElement !== canvas) return;
+      event.preventDefault();
+      this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), this.place(event));
+    }, { passive: false });
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.fingers.set(event.pointerId, this.place(event));
+      if (this.fingers.size === 1) this.moved = 0;
+    });
+    canvas.addEventListener("pointermove", (event) => this.dragged(event));
+    canvas.addEventListener("pointerup", (event) => {
+      if (this.fingers.size === 1 && this.moved < 5) this.picked(event);
+      this.fingers.delete(event.pointerId);
+    });
+    canvas.addEventListener("pointercancel", (event) => this.fingers.delete(event.pointerId));
+    canvas.addEventListener("keydown", (event) => this.pressed(event));
+  }
+
+  private dragged(event: PointerEvent): void {
+    const before = this.fingers.get(event.pointerId);
+    if (!before) return;
+    const here = this.place(event);
+    const [x, y] = [here[0] - before[0], here[1] - before[1]];
+    this.moved += Math.hypot(x, y);
+    const other = [...this.fingers].find(([id]) => id !== event.pointerId)?.[1];
+    this.fingers.set(event.pointerId, here);
+    if (other) {
+      const apart = Math.hypot(before[0] - other[0], before[1] - other[1]) || 1;
+      this.zoom(Math.hypot(here[0] - other[0], here[1] - other[1]) / apart, other);
+    } else if (this.moved >= 5) this.pan(x, y);
+  }
+
+  private picked(event: PointerEvent): void {
+    const [x, y] = this.place(event);
+    const { scale } = this.view;
+    this.pick([(x - this.view.x) / scale, (y - this.view.y) / scale], 7 / scale);
+  }
+
+  private pressed(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const moves: Record<string, () => void> = {
+      ArrowLeft: () => this.pan(40, 0),
+      ArrowRight: () => this.pan(-40, 0),
+      ArrowUp: () => this.pan(0, 40),
+      ArrowDown: () => this.pan(0, -40),
+      "+": () => this.zoom(STEP),
+      "=": () => this.zoom(STEP),
+      "-": () => this.zoom(1 / STEP),
+      "0": () => this.fit(),
+    };
+    const move = moves[event.key];
+    if (move) move();
+    if (move || this.key(event.key)) event.preventDefault();
+  }
+
+  private place(event: MouseEvent): Point {
+    const box = this.canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+}
+
+/** Whether something of a shape may be in sight; text is always drawn. */
+function inside(shape: Shape, [left, top]: Point, [right, bottom]: Point): boolean {
+  switch (shape.is) {
+    case "circle":
+      return shape.x + shape.r >= left && shape.x - shape.r <= right && shape.y + shape.r >= top && shape.y - shape.r <= bottom;
+    case "rect":
+      return shape.x + shape.w >= left && shape.x <= right && shape.y + shape.h >= top && shape.y <= bottom;
+    default:
+      return true;
+  }
+}

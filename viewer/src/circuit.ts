@@ -1,0 +1,392 @@
+/** The Circuit view: a picture of one circuit, what is known of the chosen node, all nodes. */
+
+import { Board } from "./canvas";
+import { button, el, name, replace, select, table } from "./dom";
+import type { Child } from "./dom";
+import { EMPTY, edgeWidth, ends, hit } from "./graph";
+import type { Graph, GraphEdge, GraphNode } from "./graph";
+import { edgeGrid, nodeGrid } from "./grid";
+import type { Store } from "./hash";
+import type { AnyCircuit, NodeCircuit, Run } from "./model";
+import { Measured, edgeFacts, nodeFacts } from "./panel";
+import { pictureButtons, tableButton } from "./save";
+import type { Value } from "./save";
+import type { Scene, Shape } from "./scene";
+import { theme } from "./theme";
+import { count, number, percent, plural } from "./text";
+import { wiredGrid, wiringGraph } from "./wiring";
+
+const ROWS = 50;
+const MOST_NODES = 20_000;
+const FIRST_EDGES = 300;
+
+export class CircuitView {
+  readonly element = el("div", { class: "circuit" });
+  private readonly board: Board;
+  private readonly controls = el("div", { class: "controls" });
+  private readonly about = el("p", { class: "about" });
+  private readonly facts = el("aside", { class: "facts", "aria-live": "polite", "aria-label": "The chosen node" });
+  private readonly list = el("div", { class: "list" });
+  private graph: Graph = EMPTY;
+  private shownEdges: GraphEdge[] = [];
+  private circuit: AnyCircuit;
+  private measured: Measured | null = null;
+  private page = 0;
+
+  constructor(
+    private readonly run: Run,
+    private readonly store: Store,
+  ) {
+    this.circuit = run.circuits[0]!;
+    this.board = new Board(
+      "The circuit as a picture. Arrow keys move it, plus and minus enlarge it, 0 fits it, N and P go from node to node. The nodes are listed below.",
+      (at, reach) => this.picked(at, reach),
+      (key) => this.pressed(key),
+    );
+    const tools = el("div", { class: "tools" },
+      button("+", () => this.board.zoom(1.4), { "aria-label": "Enlarge" }),
+      button("−", () => this.board.zoom(1 / 1.4), { "aria-label": "Make smaller" }),
+      button("Fit", () => this.board.fit()),
+      pictureButtons(() => this.scene(), "circuit"));
+    const picture = el("div", { class: "picture" }, this.board.canvas, tools);
+    this.element.append(this.controls, el("div", { class: "both" }, picture, this.facts), this.about, this.list);
+  }
+
+  /** Draw everything for the store's state. */
+  update(): void {
+    const wanted = this.run.circuit(this.store.get("circuit")) ?? this.run.circuits[0]!;
+    if (wanted !== this.circuit || !this.measured) {
+      this.circuit = wanted;
+      this.page = 0;
+      this.measured = new Measured(wanted, this.run.arrays);
+    }
+    this.rebuild();
+    this.drawControls();
+    this.describe();
+    this.drawFacts();
+    this.drawList();
+  }
+
+  private rebuild(): void {
+    const { circuit } = this;
+    if (circuit.of === "edges") this.graph = edgeGrid(circuit);
+    else {
+      const { wiring } = circuit.tree;
+      const shown = circuit.ranked.slice(0, this.top());
+      const drawn = wiring && this.store.get("layout") !== "grid" ? wiringGraph(wiring, this.run.arrays) : null;
+      if (drawn) this.graph = drawn;
+      else this.graph = wiring ? wiredGrid(circuit, wiring, this.run.arrays, shown) : nodeGrid(circuit, shown);
+    }
+    this.shownEdges = this.graph.edges.slice(0, this.topEdges());
+    this.redraw();
+  }
+
+  private redraw(): void {
+    this.board.show(this.shapes(), this.graph.width, this.graph.height);
+  }
+
+  private whole(): boolean {
+    return this.circuit.of === "edges" || (this.circuit.tree.wiring?.layout != null && this.store.get("layout") !== "grid");
+  }
+
+  private top(): number {
+    if (this.circuit.of === "edges") return 0;
+    const most = Math.min(this.circuit.ranked.length, MOST_NODES);
+    return Math.min(Math.max(Number(this.store.get("top")) || most, 1), most);
+  }
+
+  private topEdges(): number {
+    const most = this.graph.edges.length;
+    const asked = this.store.get("edges");
+    return asked === "" ? Math.min(most, FIRST_EDGES) : Math.min(Math.max(Number(asked) || 0, 0), most);
+  }
+
+  private drawControls(): void {
+    const { circuit } = this;
+    const names = this.run.circuits.map((own): [string, string] => [own.name, own.name]);
+    const parts: Child[] = [
+      select("Circuit", names, circuit.name, (value) => this.set({ circuit: value, node: "", edge: "", top: "", edges: "" })),
+    ];
+    if (circuit.of === "nodes" && circuit.tree.wiring?.layout) {
+      const layouts: [string, string][] = [["", "stream channels"], ["grid", "layers × sites"]];
+      parts.push(select("Drawn as", layouts, this.store.get("layout"), (layout) => this.set({ layout })));
+    }
+    if (circuit.of === "nodes") {
+      const colours: [string, string][] = [["", circuit.scored ? "score" : "nothing"]];
+      if (this.run.circuits.length > 1) colours.push(["shared", "how many circuits keep it"]);
+      if (this.measured?.effects) colours.push(["effect", "loss without it"]);
+      if (colours.length > 1) parts.push(select("Shade by", colours, this.store.get("shade"), (shade) => this.set({ shade })));
+    }
+    if (circuit.of === "nodes" && !this.whole()) {
+      const most = Math.min(circuit.ranked.length, MOST_NODES);
+      parts.push(this.slider("Nodes", most, this.top(), "top", (value) => {
+        const score = circuit.score(circuit.ranked[value - 1] ?? -1);
+        return score === null ? count(value) : `${count(value)}, score ≥ ${number(score)}`;
+      }));
+      if (circuit.scored) parts.push(this.leastScore(circuit));
+    }
+    if (this.graph.edges.length) {
+      parts.push(this.slider("Edges", this.graph.edges.length, this.topEdges(), "edges", (value) => count(value)));
+    }
+    parts.push(this.search());
+    replace(this.controls, ...parts);
+  }
+
+  private slider(label: string, most: number, value: number, key: string, words: (value: number) => string): HTMLElement {
+    const steps = 200;
+    const to = (place: number) => Math.max(Math.round(most ** (place / steps)), 1);
+    const from = (own: number) => (most > 1 ? Math.round((steps * Math.log(Math.max(own, 1))) / Math.log(most)) : steps);
+    const out = el("output", {}, words(value));
+    const range = el("input", { type: "range", min: 0, max: steps, value: from(value) });
+    range.addEventListener("input", () => {
+      const chosen = to(Number(range.value));
+      replace(out, words(chosen));
+      this.store.set({ [key]: chosen >= most ? (key === "edges" ? String(most) : "") : String(chosen) });
+      this.rebuild();
+      this.describe();
+    });
+    range.addEventListener("change", () => this.drawList());
+    return el("label", { class: "field" }, el("span", {}, `Strongest ${label.toLowerCase()}`), range, out);
+  }
+
+  private leastScore(circuit: NodeCircuit): HTMLElement {
+    const box = el("input", { type: "number", step: "any", size: 8 });
+    box.addEventListener("change", () => {
+      const least = Number(box.value);
+      const above = circuit.ranked.filter((node) => (circuit.score(node) ?? -Infinity) >= least).length;
+      this.set({ top: box.value === "" ? "" : String(Math.max(above, 1)) });
+    });
+    return el("label", { class: "field" }, el("span", {}, "Least score"), box);
+  }
+
+  private search(): HTMLElement {
+    const said = el("span", { class: "said", role: "status" });
+    const box = el("input", { type: "search", placeholder: "11.mlp.post_act.507", size: 20 });
+    const form = el("form", { class: "field" }, el("label", {}, el("span", {}, "Go to node"), box), said);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const wanted = box.value.trim();
+      const node = this.graph.nodes.find((own) => own.name === wanted);
+      const known = this.circuit.of === "nodes" && this.circuit.universe.find(wanted) !== null;
+      if (node || known) this.choose(wanted, true);
+      else replace(said, wanted ? "there is no such node" : "");
+    });
+    return form;
+  }
+
+  private set(changes: Record<string, string>): void {
+    this.store.set(changes);
+    this.update();
+  }
+
+  private picked(at: [number, number], reach: number): void {
+    const found = hit(this.graph, at, reach, this.shownEdges);
+    if (found && "node" in found) this.choose(this.graph.nodes[found.node]!.name);
+    else if (found) {
+      this.store.set({ node: "", edge: found.edge.name });
+      this.redraw();
+      this.drawFacts();
+    } else this.choose("");
+  }
+
+  private pressed(key: string): boolean {
+    const step = { n: 1, p: -1 }[key.toLowerCase()];
+    if (key === "Escape") this.choose("");
+    else if (step) {
+      const names = this.order();
+      const place = names.indexOf(this.store.get("node"));
+      const next = names[place < 0 ? 0 : (place + step + names.length) % names.length];
+      if (next !== undefined) this.choose(next, true);
+    } else return false;
+    return true;
+  }
+
+  choose(node: string, reveal = false): void {
+    this.store.set({ node, edge: "" });
+    this.redraw();
+    this.drawFacts();
+    const drawn = this.graph.nodes.find((own) => own.name === node);
+    if (drawn && reveal) this.board.reveal([drawn.x, drawn.y]);
+    for (const row of this.list.querySelectorAll("button[data-node]")) {
+      row.setAttribute("aria-pressed", String(row.getAttribute("data-node") === node));
+    }
+  }
+
+  /** Names of what is drawn, strongest first. */
+  private order(): string[] {
+    if (this.circuit.of === "nodes" && !this.whole()) {
+      const { universe, ranked } = this.circuit;
+      return ranked.slice(0, this.top()).map((node) => universe.name(node));
+    }
+    const score = (node: GraphNode) =>
+      node.id === null || this.circuit.of === "edges" ? 0 : this.circuit.score(node.id) ?? -Infinity;
+    return [...this.graph.nodes].sort((a, b) => score(b) - score(a)).map((node) => node.name);
+  }
+
+  private shapes(): Shape[] {
+    return [...this.graph.under(), ...this.edgeShapes(), ...this.nodeShapes(), ...this.graph.over()];
+  }
+
+  private edgeShapes(): Shape[] {
+    const { series, ink } = theme();
+    const largest = this.graph.edges[0]?.size ?? 1;
+    const chosen = this.graph.nodes.findIndex((node) => node.name === this.store.get("node"));
+    const edge = this.store.get("edge");
+    return [...this.shownEdges].reverse().map((own): Shape => {
+      const picked = own.name === edge;
+      const near = own.source === chosen || own.target === chosen;
+      return {
+        is: "path",
+        d: ends(this.graph, own),
+        curved: true,
+        stroke: picked ? ink : series[own.value < 0 ? 1 : 0]!,
+        width: edgeWidth(own.size, largest) + (picked ? 1.5 : 0),
+        ...(own.value < 0 ? { dash: [5, 2.5] } : {}),
+        opacity: (chosen >= 0 || edge) && !near && !picked ? 0.15 : 0.85,
+        title: `${own.name}: ${number(own.value)}`,
+      };
+    });
+  }
+
+  private nodeShapes(): Shape[] {
+    const { ink, paper, muted, series } = theme();
+    const shade = this.shading();
+    const chosen = this.store.get("node");
+    const shapes: Shape[] = [];
+    const rings: Shape[] = [];
+    for (const node of this.graph.nodes) {
+      const half = node.half ?? node.r;
+      const box = { x: node.x - half, y: node.y - node.r, w: 2 * half, h: 2 * node.r, rx: node.round ? node.r : 0 };
+      const part = shade(node);
+      const outlined = node.round && { stroke: muted, width: 1 };
+      if (node.round) shapes.push({ is: "rect", ...box, fill: paper });
+      shapes.push({ is: "rect", ...box, fill: series[0]!, opacity: part, title: node.name });
+      if (outlined) shapes.push({ is: "rect", ...box, ...outlined });
+      if (node.label) {
+        const fill = part > 0.6 ? paper : ink;
+        shapes.push({ is: "text", x: node.x, y: node.y + 3.2, words: node.label, size: 9, anchor: "middle", fill });
+      }
+      if (node.name === chosen) {
+        const around = { x: box.x - 2.5, y: box.y - 2.5, w: box.w + 5, h: box.h + 5, rx: box.rx + 2 };
+        rings.push({ is: "rect", ...around, stroke: ink, width: 2.2 });
+      }
+    }
+    return [...shapes, ...rings];
+  }
+
+  /** How dark a node is, from 0 to 1. */
+  private shading(): (node: GraphNode) => number {
+    const { circuit } = this;
+    if (circuit.of === "edges") return () => 0.12;
+    const by = this.store.get("shade");
+    if (by === "effect" && this.measured?.effects) {
+      const { effects } = this.measured;
+      const base = effects.base;
+      const most = Math.max(...[...effects.rows.values()].map((row) => row.inCircuit[0] - base), 1e-9);
+      return (node) => {
+        const row = node.id === null ? undefined : effects.rows.get(node.id);
+        return row ? 0.08 + 0.92 * Math.min(Math.max((row.inCircuit[0] - base) / most, 0), 1) : 0.04;
+      };
+    }
+    if (by === "shared") {
+      const all = this.run.circuits.filter((own) => own.of === "nodes").length;
+      return (node) => this.run.keepers(node.name).filter((own) => own.kept).length / all;
+    }
+    if (!circuit.scored) return () => 0.5;
+    const last = Math.max(circuit.ranked.length - 1, 1);
+    return (node) => {
+      const rank = node.id === null ? null : circuit.rank(node.id);
+      return rank === null ? 0.08 : 0.2 + 0.8 * (1 - (rank - 1) / last);
+    };
+  }
+
+  private describe(): void {
+    const { circuit } = this;
+    const { tree } = circuit;
+    const said: Child[] = [name(circuit.name), `: ${plural(tree.size, circuit.of === "nodes" ? "node" : "edge")}, ${percent(tree.share)} of the universe`];
+    if (tree.method) said.push(", by ", name(tree.method));
+    said.push(". ");
+    if (circuit.of === "edges") {
+      said.push("Squares above the stream are heads, below it MLPs; an edge is as wide as the root of its score, dashed and in the second colour where that is negative. ");
+    } else if (this.whole()) {
+      said.push("Lines from left to right are channels of the residual stream; between them stand queries (q), keys (k), values (v) and neurons with their channels’ numbers. An edge is a weight, as wide as the root of its flow: the weight times the standard deviation of what it carries; negative ones are dashed. ");
+    } else {
+      said.push("Above the residual stream stand attention’s nodes, below it those of MLPs, the strongest next to it; the bundle that joins a block to the stream is as wide as the root of the part that it keeps. ");
+      if (!circuit.tree.wiring) said.push("No edges are drawn: no single weights stand between these nodes, or the run has no weight_edges stage. ");
+    }
+    replace(this.about, ...said, this.leftOut());
+  }
+
+  private leftOut(): string {
+    const { circuit } = this;
+    const said: string[] = [];
+    if (circuit.of === "nodes" && !this.whole() && this.top() < circuit.ranked.length) {
+      said.push(plural(circuit.ranked.length - this.top(), "node"));
+    }
+    if (circuit.of === "nodes" && this.whole()) {
+      const [nodes, , alone] = circuit.tree.wiring!.more;
+      if (nodes) said.push(plural(nodes, "node"));
+      if (alone) said.push(`${plural(alone, "node")} without an edge`);
+    }
+    const more = circuit.of === "edges" ? circuit.tree.left : circuit.tree.wiring?.more[1] ?? 0;
+    const edges = this.graph.edges.length - this.shownEdges.length + more;
+    if (edges) said.push(plural(edges, "edge"));
+    return said.length ? `Not drawn: ${said.join(" and ")}, the weakest.` : "";
+  }
+
+  private drawFacts(): void {
+    const node = this.store.get("node");
+    const edge = this.graph.edges.find((own) => own.name === this.store.get("edge"));
+    const go = (wanted: string) => this.choose(wanted, true);
+    if (edge) replace(this.facts, edgeFacts(this.graph, edge, this.circuit, this.measured!, go));
+    else if (node) replace(this.facts, nodeFacts(this.run, this.circuit, this.graph, this.measured!, node, go));
+    else replace(this.facts, el("p", { class: "hint" }, "Choose a node or an edge: click it, press N for the next one, or take it from the list below."));
+  }
+
+  private drawList(): void {
+    const names = this.order();
+    const pages = Math.max(Math.ceil(names.length / ROWS), 1);
+    this.page = Math.min(this.page, pages - 1);
+    const { circuit, measured } = this;
+    const chosen = this.store.get("node");
+    const values = (own: string): Value[] => {
+      const id = circuit.of === "nodes" ? circuit.universe.find(own) : null;
+      const row = id === null ? undefined : measured?.effects?.rows.get(id);
+      const score = id !== null && circuit.of === "nodes" ? circuit.score(id) : null;
+      const among = this.run.keepers(own).filter((keeper) => keeper.kept).length;
+      return [own, score, among, ...(measured?.effects ? [row?.inCircuit[0] ?? null, row?.inModel[0] ?? null] : [])];
+    };
+    const head = ["Node", "Score", "Circuits that keep it", ...(measured?.effects ? ["Loss of the circuit without it", "Loss of the model without it"] : [])];
+    const shown = names.slice(this.page * ROWS, (this.page + 1) * ROWS).map((own) => {
+      const [, ...rest] = values(own);
+      const link = button(el("code", {}, name(own)), () => this.choose(own, true), {
+        class: "link", "data-node": own, "aria-pressed": String(own === chosen),
+      });
+      return [link, ...rest.map((value) => number(value as number | null))];
+    });
+    const turn = (by: number) => {
+      this.page = Math.min(Math.max(this.page + by, 0), pages - 1);
+      this.drawList();
+    };
+    const caption: Child[] = ["Nodes, strongest first ", tableButton(head, () => names.map(values), `nodes-${circuit.name}`)];
+    const turning = pages > 1 && el("p", { class: "turn" },
+      button("‹ Before", () => turn(-1)), ` ${count(this.page + 1)} of ${count(pages)} `, button("Next ›", () => turn(1)));
+    replace(this.list, table(caption, head, shown), turning);
+  }
+
+  private scene(): Scene {
+    return { width: this.graph.width, height: this.graph.height, shapes: this.shapes() };
+  }
+
+  /** Colours changed. */
+  recolour(): void {
+    this.redraw();
+    this.drawFacts();
+  }
+
+  /** The picture alone, at once; for timing frames. */
+  frame(): void {
+    this.board.pan(1, 0);
+    this.board.paintNow();
+  }
+}

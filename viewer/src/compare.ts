@@ -1,0 +1,280 @@
+/** The Compare view: circuits as sets, and methods against each other. */
+
+import { chart } from "./chart";
+import type { Axis, Frame, Series } from "./chart";
+import type { ProofRow } from "./data";
+import { button, el, name, replace, select, table } from "./dom";
+import type { Child } from "./dom";
+import type { Store } from "./hash";
+import type { AnyCircuit, Run } from "./model";
+import { front } from "./pareto";
+import { pictureButtons, tableButton } from "./save";
+import { svg } from "./scene";
+import type { Scene, Shape } from "./scene";
+import { SetError, alike, evaluate, jaccard, total, world } from "./sets";
+import type { Flags, World } from "./sets";
+import { series, theme } from "./theme";
+import { count, isolated, number, percent, plural, short } from "./text";
+
+const MOST = 12;
+const FIRST = 3;
+const ROWS = 60;
+
+type Measure = [key: string, words: string, of: (row: ProofRow) => number | null, write: (value: number) => string];
+
+const MEASURES: Measure[] = [
+  ["share", "share of the universe kept", (row) => row.share, percent],
+  ["size", "nodes or edges kept", (row) => row.size, number],
+  ["seconds", "seconds to score and to select", (row) => row.seconds, number],
+  ["peak_mb", "peak memory, MiB", (row) => row.peak_mb, number],
+];
+const LOSSES: Measure[] = [
+  ["kl", "KL from the full model, nats", (row) => row.kl[0], number],
+  ["missed", "accuracy lost, of the full model’s", (row) => Math.max(1 - row.recovery, 0), percent],
+];
+
+export class CompareView {
+  readonly element = el("div", { class: "compare" });
+  private readonly sets = el("div", {});
+  private readonly methods = el("div", {});
+  private known: { key: string; world: World } | null = null;
+
+  static serves(run: Run): boolean {
+    return run.circuits.length > 1 || run.tree.proofs.length > 1;
+  }
+
+  constructor(
+    private readonly run: Run,
+    private readonly store: Store,
+  ) {
+    this.element.append(this.methods, this.sets);
+  }
+
+  update(): void {
+    replace(this.methods, ...(this.run.tree.proofs.length > 1 ? this.pareto() : []));
+    replace(this.sets, ...(this.run.circuits.length > 1 ? this.overlap() : []));
+  }
+
+  recolour(): void {
+    this.update();
+  }
+
+  private set(changes: Record<string, string>): void {
+    this.store.set(changes);
+    this.update();
+  }
+
+  private pareto(): Child[] {
+    const tasks = [...new Set(this.run.tree.proofs.map((row) => row.task))];
+    const task = tasks.find((own) => own === this.store.get("task")) ?? tasks[0]!;
+    const rows = this.run.tree.proofs.filter((row) => row.task === task);
+    const across = MEASURES.find(([key]) => key === this.store.get("across")) ?? MEASURES[0]!;
+    const up = LOSSES.find(([key]) => key === this.store.get("up")) ?? LOSSES[0]!;
+    const options = (all: Measure[]) => all.map(([key, words]): [string, string] => [key, words]);
+    const controls = el("div", { class: "controls" },
+      tasks.length > 1 && select("Task", tasks.map((own) => [own, own]), task, (value) => this.set({ task: value })),
+      select("Across", options(MEASURES), across[0], (value) => this.set({ across: value })),
+      select("Up", options(LOSSES), up[0], (value) => this.set({ up: value })));
+    const drawn = paretoScene(rows, across, up);
+    const head = ["Circuit", "Method", "Nodes or edges", "Share", "KL", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
+    const cells = (row: ProofRow) => [
+      row.circuit || row.name, row.method, row.size, row.share, row.kl[0], row.accuracy, row.without, row.seconds, row.peak_mb,
+    ];
+    const shown = rows.map((row) => [
+      name(row.circuit || row.name), name(row.method), count(row.size), percent(row.share), number(row.kl[0]),
+      `[${number(row.kl[1])}, ${number(row.kl[2])}]`, percent(row.accuracy), percent(row.without),
+      number(row.seconds), number(row.peak_mb),
+    ]);
+    const caption: Child[] = ["Verified circuits of ", name(task), ". Accuracy is autoregressive; without it: when the circuit alone is replaced. ",
+      tableButton(head.filter((own) => own !== "95% interval"), () => rows.map(cells), `methods-${task}`)];
+    return [
+      el("h3", {}, "Methods against each other"),
+      controls,
+      el("figure", { class: "plot" },
+        el("figcaption", {}, "Low and to the left is better; the line joins what no other circuit beats in both. Whiskers are 95% intervals. ",
+          pictureButtons(() => paretoScene(rows, across, up), `methods-${task}`)),
+        svg(drawn, `Circuits of ${task} by ${across[1]} and ${up[1]}; the numbers are in the table below`)),
+      table(caption, head, shown, [0, 1]),
+    ];
+  }
+
+  private chosen(): AnyCircuit[] {
+    const { circuits } = this.run;
+    const asked = this.store.get("of");
+    const picked = asked ? circuits.filter((own) => asked.split("\n").includes(own.name)) : circuits.slice(0, FIRST);
+    return picked.filter((own) => alike(own, picked[0]!)).slice(0, MOST);
+  }
+
+  private overlap(): Child[] {
+    const chosen = this.chosen();
+    const boxes = this.run.circuits.map((circuit) => {
+      const box = el("input", {
+        type: "checkbox", checked: chosen.includes(circuit),
+        disabled: chosen.length > 0 && !chosen.includes(circuit) && (!alike(circuit, chosen[0]!) || chosen.length >= MOST),
+      });
+      box.addEventListener("change", () => {
+        const next = this.run.circuits.filter((own) => (own === circuit ? box.checked : chosen.includes(own)));
+        this.set({ of: next.map((own) => own.name).join("\n") || "\n", expression: "" });
+      });
+      const letter = chosen.includes(circuit) ? `${letterOf(chosen.indexOf(circuit))} ` : "";
+      return el("label", {}, box, el("b", {}, letter), name(circuit.name), el("small", {}, plural(circuit.tree.size, circuit.of === "nodes" ? "node" : "edge")));
+    });
+    const start: Child[] = [
+      el("h3", {}, "Circuits as sets"),
+      el("fieldset", {}, el("legend", {}, "Compared circuits, all of nodes or all of edges"), el("div", { class: "checks" }, boxes)),
+    ];
+    if (chosen.length < 2) return [...start, el("p", { class: "hint" }, "Choose at least two circuits.")];
+    const all = this.worldOf(chosen);
+    return [...start, ...this.algebra(chosen, all), this.byLayer(chosen, all), this.pairs(chosen, all)];
+  }
+
+  private worldOf(chosen: AnyCircuit[]): World {
+    const key = chosen.map((own) => this.run.circuits.indexOf(own)).join();
+    if (this.known?.key !== key) this.known = { key, world: world(chosen) };
+    return this.known.world;
+  }
+
+  private algebra(chosen: AnyCircuit[], all: World): Child[] {
+    const letters = chosen.map((_, place) => letterOf(place));
+    const usual = [letters.join(" & "), letters.join(" | "), `A - B`, `B - A`];
+    const words = this.store.get("expression") || usual[0]!;
+    const box = el("input", { type: "text", value: words, size: 24, spellcheck: "false", "aria-label": "Set expression" });
+    box.addEventListener("change", () => this.set({ expression: box.value }));
+    const quick = usual.map((own) => button(own, () => this.set({ expression: own })));
+    const form = el("div", { class: "controls" }, el("label", { class: "field" }, el("span", {}, "Set"), box), el("span", { class: "saves" }, quick));
+    let found: Flags;
+    try {
+      found = evaluate(words, all.flags);
+    } catch (error) {
+      if (!(error instanceof SetError)) throw error;
+      return [form, el("p", { class: "result", role: "status" }, `This is no set: ${error.message}. Write letters of circuits with &, |, - and parentheses.`)];
+    }
+    const items: number[] = [];
+    found.forEach((flag, item) => flag && items.push(item));
+    const what = chosen[0]!.of === "nodes" ? "node" : "edge";
+    const size = total(found);
+    const head = [what === "node" ? "Node" : "Edge", ...letters];
+    const row = (item: number) => [all.name(item), ...all.flags.map((flags) => (flags[item] ? 1 : 0))];
+    const shown = items.slice(0, ROWS).map((item) => [this.link(all.name(item), what), ...all.flags.map((flags) => (flags[item] ? "●" : "–"))]);
+    const caption: Child[] = [items.length > ROWS ? `The first ${ROWS} of ${count(items.length)} ` : "All of them ", tableButton(head, () => items.map(row), "set")];
+    return [
+      form,
+      el("p", { class: "result", role: "status" }, el("code", {}, words), `: ${plural(size, what)}`,
+        what === "node" ? `, ${percent(size / all.size)} of ${count(all.size)}` : "", "."),
+      el("details", {}, el("summary", {}, `Its ${what}s`), table(caption, head, shown)),
+    ];
+  }
+
+  private link(node: string, what: string): Child {
+    if (what !== "node") return el("code", {}, name(node));
+    const circuit = this.run.circuits.find((own) => own.of === "nodes" && own.universe.find(node) !== null);
+    const open = () => {
+      this.store.set({ view: "circuit", circuit: circuit?.name ?? "", node, edge: "" });
+      dispatchEvent(new HashChangeEvent("hashchange"));
+    };
+    return button(el("code", {}, name(node)), open, { class: "link" });
+  }
+
+  private byLayer(chosen: AnyCircuit[], all: World): Child {
+    const scene = () => layerScene(chosen, all);
+    return el("figure", { class: "plot" },
+      el("figcaption", {}, "What each circuit keeps of every layer: filled what at least one other keeps too, hollow what it alone keeps. ",
+        pictureButtons(scene, "overlap")),
+      svg(scene(), "Overlap of the circuits, layer by layer"));
+  }
+
+  private pairs(chosen: AnyCircuit[], all: World): Child {
+    const head = ["Jaccard index", ...chosen.map((_, place) => letterOf(place))];
+    const rows = chosen.map((circuit, a) => [
+      [el("b", {}, `${letterOf(a)} `), name(circuit.name)],
+      ...chosen.map((_, b) => percent(jaccard(all.flags[a]!, all.flags[b]!))),
+    ]);
+    return table("How alike they are: what both keep over what either keeps", head, rows);
+  }
+}
+
+function letterOf(place: number): string {
+  return String.fromCharCode(65 + place);
+}
+
+function paretoScene(rows: ProofRow[], across: Measure, up: Measure): Scene {
+  const told = rows.filter((row) => across[2](row) !== null && up[2](row) !== null);
+  const methods = [...new Set(told.map((row) => row.method || row.circuit))];
+  const all = told.map((row) => ({ x: across[2](row)!, y: up[2](row)! }));
+  const best = new Set(front(all));
+  const found = methods.map((method, place): Series => ({
+    name: method,
+    colour: series(place),
+    line: false,
+    dots: true,
+    points: told.flatMap((row, at) => {
+      if ((row.method || row.circuit) !== method) return [];
+      const { x, y } = all[at]!;
+      const bounds = up[0] === "kl" && row.kl[1] !== null && row.kl[2] !== null ? { low: row.kl[1], high: row.kl[2] } : {};
+      const title = `${isolated(row.circuit || row.name)}: ${across[3](x)} ${across[1]}, ${up[3](y)} ${up[1]}`;
+      return [{ x, y, ...bounds, title, label: short(row.circuit || row.name, 34) }];
+    }),
+  }));
+  const positive = (values: number[]) => values.length > 0 && values.every((value) => value > 0);
+  const axis = (measure: Measure, values: number[]): Axis => {
+    const log = positive(values) && Math.max(...values) > 5 * Math.min(...values);
+    return { words: measure[1], log, write: measure[3] };
+  };
+  const lows = up[0] === "kl" ? told.map((row) => row.kl[1] ?? 0) : [];
+  const stairs = (frame: Frame): Shape[] => {
+    const at = [...best].map((place) => all[place]!).sort((a, b) => a.x - b.x);
+    const steps = at.flatMap((point, place): [number, number][] => {
+      const before = at[place - 1];
+      const here: [number, number] = [frame.x(point.x), frame.y(point.y)];
+      return before ? [[here[0], frame.y(before.y)], here] : [here];
+    });
+    return steps.length > 1 ? [{ is: "path", d: steps, stroke: theme().muted, width: 1.25, dash: [5, 4] }] : [];
+  };
+  return chart(found, axis(across, all.map((own) => own.x)), axis(up, [...all.map((own) => own.y), ...lows]), stairs);
+}
+
+const BAR = 15;
+
+function layerScene(chosen: AnyCircuit[], all: World): Scene {
+  const { muted, faint, ink } = theme();
+  const counts = chosen.map(() => new Map<number, [shared: number, own: number]>());
+  const layers = new Set<number>();
+  for (let item = 0; item < all.size; item++) {
+    const keepers = all.flags.reduce((sum, flags) => sum + flags[item]!, 0);
+    if (!keepers) continue;
+    const layer = all.layer(item);
+    layers.add(layer);
+    all.flags.forEach((flags, place) => {
+      if (!flags[item]) return;
+      const entry = counts[place]!.get(layer) ?? [0, 0];
+      entry[keepers > 1 ? 0 : 1]++;
+      counts[place]!.set(layer, entry);
+    });
+  }
+  const order = [...layers].sort((a, b) => a - b);
+  const most = Math.max(...counts.flatMap((own) => [...own.values()].map(([a, b]) => a + b)), 1);
+  const [left, width, top] = [96, 860, 22];
+  const height = top + order.length * (chosen.length * BAR + 8);
+  const shapes: Shape[] = [];
+  chosen.forEach((circuit, place) => {
+    const x = left + place * Math.min(190, (width - left) / chosen.length);
+    shapes.push({ is: "rect", x, y: 4, w: 10, h: 10, fill: series(place) });
+    shapes.push({ is: "text", x: x + 14, y: 13, words: `${letterOf(place)} ${isolated(short(circuit.name, 24))}`, size: 11, fill: ink });
+  });
+  order.forEach((layer, row) => {
+    const y = top + row * (chosen.length * BAR + 8);
+    const words = layer < 0 ? "logits" : `layer ${layer}`;
+    shapes.push({ is: "text", x: left - 10, y: y + (chosen.length * BAR) / 2 + 4, words, anchor: "end", fill: muted });
+    counts.forEach((own, place) => {
+      const [shared, alone] = own.get(layer) ?? [0, 0];
+      const part = (value: number) => (value / most) * (width - left - 60);
+      const at = y + place * BAR;
+      const title = `${words}, ${isolated(chosen[place]!.name)}: ${shared} shared, ${alone} its own`;
+      shapes.push({ is: "rect", x: left, y: at + 1, w: width - left - 60, h: BAR - 3, fill: faint, title });
+      shapes.push({ is: "rect", x: left, y: at + 1, w: part(shared), h: BAR - 3, fill: series(place), title });
+      shapes.push({ is: "rect", x: left + part(shared), y: at + 1.5, w: part(alone), h: BAR - 4, stroke: series(place), title });
+      shapes.push({ is: "text", x: left + part(shared + alone) + 5, y: at + 11, words: `${count(shared)} + ${count(alone)}`, size: 10, fill: muted });
+    });
+  });
+  return { width, height, shapes };
+}

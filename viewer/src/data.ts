@@ -1,0 +1,137 @@
+/** What the block holds: see `src/tapeout/report/viewer`, which writes it. */
+
+import type { Ref, Rounded } from "./unpack";
+
+export type GroupRow = [layer: number, site: string, granularity: string, start: number, count: number];
+export type Token = [text: string, weight: number];
+export type ContextRow = [activation: number, before: string, token: string, after: string];
+export type PercentileRow = [percentile: number, activation: number, contexts: ContextRow[]];
+
+export interface UniverseTree {
+  spec: string;
+  size: number;
+  groups: GroupRow[];
+}
+
+export interface StreamTree {
+  channel: number;
+  y: number;
+  read: Token[];
+  written: Token[];
+}
+
+export interface WiringTree {
+  split: string;
+  n: number;
+  nodes: Ref;
+  names: string[];
+  heads: Ref;
+  bias: Ref;
+  deviation: Ref;
+  source: Ref;
+  target: Ref;
+  weight: Ref;
+  flow: Ref;
+  more: [nodes: number, edges: number, unconnected: number];
+  layout: null | {
+    width: number;
+    height: number;
+    left: number;
+    right: number;
+    blocks: [layer: number, kind: string, read: number, inner: number, write: number][];
+    x: Ref;
+    y: Ref;
+    streams: StreamTree[];
+  };
+}
+
+export interface FactsTree {
+  effects?: { split: string; n: number; nodes: Ref; in_circuit: Ref; in_model: Ref };
+  contexts?: { split: string; rows: Record<string, PercentileRow[]> };
+  activations?: {
+    nodes: Ref;
+    split: string;
+    pairs: [prompt: string, counterfactual: string, answer: string][];
+    values: Rounded[];
+    text?: {
+      split: string;
+      percentiles: number[];
+      levels: Ref;
+      each: number;
+      document: Ref;
+      position: Ref;
+      values: Ref;
+      documents: Ref[];
+      words: string[];
+    };
+  };
+}
+
+interface CircuitCommon {
+  name: string;
+  size: number;
+  share: number;
+  method: string;
+  kind: string;
+  scores: unknown;
+  model: string;
+  task: string;
+}
+
+export interface NodeCircuitTree extends CircuitCommon {
+  of: "nodes";
+  universe: number;
+  kept: Ref;
+  scores: null | { nodes: Ref; values: Rounded };
+  wiring: WiringTree | null;
+  facts: FactsTree;
+}
+
+export interface EdgeCircuitTree extends CircuitCommon {
+  of: "edges";
+  writers: string[];
+  readers: string[];
+  source: Ref;
+  target: Ref;
+  values: Rounded | null;
+  left: number;
+}
+
+export type CircuitTree = NodeCircuitTree | EdgeCircuitTree;
+
+export interface ProofRow {
+  name: string;
+  circuit: string;
+  method: string;
+  task: string;
+  split: string;
+  replacement: string;
+  n: number;
+  size: number;
+  share: number;
+  kl: [value: number | null, low: number | null, high: number | null];
+  full: number;
+  accuracy: number;
+  recovery: number;
+  without: number;
+  seconds: number | null;
+  peak_mb: number | null;
+}
+
+export interface CurveTree {
+  name: string;
+  kind: string;
+  points: number;
+  step: Ref;
+  terms: { name: string; there: Ref; values: Ref }[];
+}
+
+export interface Tree {
+  schema_version: number;
+  recipe: string;
+  circuits: CircuitTree[];
+  universes: UniverseTree[];
+  proofs: ProofRow[];
+  curves: CurveTree[];
+  left_out: string[];
+}

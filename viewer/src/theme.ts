@@ -1,0 +1,40 @@
+/** The page's colours, which follow light and dark. */
+
+export interface Theme {
+  paper: string;
+  ink: string;
+  muted: string;
+  rule: string;
+  faint: string;
+  series: string[];
+}
+
+let known: Theme | null = null;
+
+export function theme(): Theme {
+  if (!known) {
+    const style = getComputedStyle(document.documentElement);
+    const of = (name: string) => style.getPropertyValue(`--${name}`).trim() || "#888";
+    known = {
+      paper: of("paper"),
+      ink: of("ink"),
+      muted: of("muted"),
+      rule: of("rule"),
+      faint: of("faint"),
+      series: [0, 1, 2, 3, 4, 5].map((place) => of(`c${place}`)),
+    };
+  }
+  return known;
+}
+
+export function series(place: number): string {
+  const colours = theme().series;
+  return colours[place % colours.length] ?? "#888";
+}
+
+export function onTheme(changed: () => void): void {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    known = null;
+    changed();
+  });
+}

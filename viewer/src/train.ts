@@ -1,0 +1,105 @@
+/** The Train view: what stages reported step by step. */
+
+import { chart } from "./chart";
+import type { Series } from "./chart";
+import type { CurveTree } from "./data";
+import { el, name, replace, select } from "./dom";
+import type { Store } from "./hash";
+import type { Run } from "./model";
+import { pictureButtons, tableButton } from "./save";
+import { svg } from "./scene";
+import type { Scene } from "./scene";
+import { series as colour } from "./theme";
+import { count, number } from "./text";
+import type { Arrays } from "./unpack";
+
+const DASHES = [undefined, [6, 3], [2, 2]];
+const FIRST = /loss|objective|kl|validation/;
+
+interface Line {
+  name: string;
+  points: { x: number; y: number }[];
+}
+
+export function lines(curve: CurveTree, arrays: Arrays): Line[] {
+  const steps = arrays.get(curve.step);
+  return curve.terms.map((term) => {
+    const [there, values] = [arrays.get(term.there), arrays.get(term.values)];
+    const points: Line["points"] = [];
+    steps.forEach((x, place) => {
+      if (arrays.bit(there, place)) points.push({ x, y: values[place] ?? 0 });
+    });
+    return { name: term.name, points };
+  });
+}
+
+export class TrainView {
+  readonly element = el("div", { class: "train" });
+
+  constructor(
+    private readonly run: Run,
+    private readonly store: Store,
+  ) {}
+
+  update(): void {
+    const { curves } = this.run.tree;
+    const curve = curves.find((own) => own.name === this.store.get("stage")) ?? curves[0]!;
+    const all = lines(curve, this.run.arrays);
+    const asked = this.store.get("terms");
+    const usual = all.filter((line) => FIRST.test(line.name)).map((line) => line.name);
+    const fallback = usual.length ? usual : all.slice(0, 1).map((line) => line.name);
+    const chosen = asked ? new Set(asked.split("\n")) : new Set(fallback);
+    const shown = all.filter((line) => chosen.has(line.name));
+    const log = this.store.get("scale") !== "linear";
+    const options = curves.map((own): [string, string] => [own.name, `${own.name} (${own.kind})`]);
+    const controls = el("div", { class: "controls" },
+      select("Stage", options, curve.name, (stage) => this.set({ stage, terms: "" })),
+      select("Scale", [["", "logarithmic"], ["linear", "linear"]], this.store.get("scale"), (scale) => this.set({ scale })));
+    const boxes = all.map((line) => {
+      const box = el("input", { type: "checkbox", checked: chosen.has(line.name) });
+      box.addEventListener("change", () => {
+        if (box.checked) chosen.add(line.name);
+        else chosen.delete(line.name);
+        this.set({ terms: [...chosen].join("\n") });
+      });
+      const swatch = el("span", { class: `swatch-line s${all.indexOf(line) % 6}` });
+      const last = line.points.at(-1);
+      return el("label", {}, box, swatch, name(line.name), el("small", {}, last ? `${number(last.y)} at the end` : ""));
+    });
+    const picked = el("fieldset", {}, el("legend", {}, "What is drawn"), el("div", { class: "checks" }, boxes));
+    const scene = drawn(shown, all, log);
+    const head = ["step", ...all.map((line) => line.name)];
+    const thinned = curve.points > (all[0]?.points.length ?? 0) ? ` ${count(curve.points)} points, averaged over stretches.` : "";
+    const said = shown.map((line) => `${line.name} from ${number(line.points[0]?.y)} to ${number(line.points.at(-1)?.y)}`).join(", ");
+    const figure = el("figure", { class: "plot" },
+      el("figcaption", {}, name(curve.name), `: ${said || "nothing chosen"} over ${count(Math.round(all[0]?.points.at(-1)?.x ?? 0))} steps.${thinned} `,
+        pictureButtons(() => drawn(shown, all, log), `curve-${curve.name}`),
+        " ", tableButton(head, () => rows(all), `curve-${curve.name}`)),
+      svg(scene, `Curves of ${curve.name}: ${said}`));
+    replace(this.element, controls, picked, figure);
+  }
+
+  recolour(): void {
+    this.update();
+  }
+
+  private set(changes: Record<string, string>): void {
+    this.store.set(changes);
+    this.update();
+  }
+}
+
+function drawn(shown: Line[], all: Line[], log: boolean): Scene {
+  const found = shown.map((line): Series => {
+    const place = all.indexOf(line);
+    const dash = DASHES[Math.floor(place / 6) % DASHES.length];
+    return { name: line.name, colour: colour(place), points: line.points, line: true, dots: false, ...(dash ? { dash } : {}) };
+  });
+  return chart(found, { words: "step", log: false }, { words: "", log });
+}
+
+function rows(all: Line[]): (number | null)[][] {
+  const steps = [...new Set(all.flatMap((line) => line.points.map((point) => point.x)))].sort((a, b) => a - b);
+  const known = all.map((line) => new Map(line.points.map((point) => [point.x, point.y])));
+  return steps.map((step) => [step, ...known.map((own) => own.get(step) ?? null)]);
+}
