@@ -5,8 +5,9 @@ tapeout compare recipes/sparse-circuits.yaml --model runs/TRAINED/stages/sparse 
 tapeout compare recipes/sparse-circuits.yaml --model runs/TRAINED/stages/dense --out runs/dense
 python benchmarks/of_sparse.py TRAINED runs/sparse runs/dense
 
-Of the penalties that a mask was learned with, the one whose circuit has the fewest nodes counts;
-sizes are told apart on the validation split, losses are of the test split.
+`validation_loss` is of held-out code and programs in the shares that were trained on. Where a mask
+was learned with several penalties, the circuit of fewest nodes counts; sizes are told apart on the
+validation split, losses are of the test split.
 """
 
 import json
@@ -19,6 +20,7 @@ from typing import Any
 from _result import write
 
 MODELS = ("sparse", "dense")
+LOSS = "validation_loss"
 KEPT = (
     *("task", "seed", "split", "n", "replacement", "target_loss", "loss", "loss_uncalibrated"),
     *("nodes", "edges", "edges_embedding", "edges_unembedding", "biases"),
@@ -33,7 +35,7 @@ def main() -> None:
         found = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
         stages = json.loads((folder / "results.json").read_text(encoding="utf-8"))["stages"]
         seconds += sum(stage["seconds"] for stage in stages.values())
-        about = {"model": model, "validation_loss": made[model]["metrics"]["validation_loss"]}
+        about = {"model": model} | losses(made[model])
         rows += [about | row for row in smallest(found["rows"])]
     for target in sorted({row["target_loss"] for row in rows}):
         for size in ("nodes", "edges"):
@@ -44,6 +46,13 @@ def main() -> None:
         model = f"runs/{trained}/stages/{model}"
         before += f"tapeout compare recipes/sparse-circuits.yaml --model {model} --out {folder} && "
     write("sparse-vs-dense", rows, seconds, before=before)
+
+
+def losses(stage: dict[str, Any]) -> dict[str, float]:
+    """On held-out code, and on code and programs in the shares that it was trained on."""
+    code, programs = (stage["metrics"][key] for key in (LOSS, f"{LOSS}_programs"))
+    share = stage["settings"]["programs"]
+    return {LOSS: (1 - share) * code + share * programs, f"{LOSS}_code": code}
 
 
 def smallest(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

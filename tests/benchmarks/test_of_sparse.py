@@ -1,5 +1,5 @@
 import pytest
-from of_sparse import dense_to_sparse, smallest
+from of_sparse import dense_to_sparse, losses, smallest
 
 
 def row(task: str, method: str, seed: int, nodes: int, **more: object) -> dict[str, object]:
@@ -26,3 +26,9 @@ def test_ratio_over_the_tasks_that_both_reach_with_every_seed():
         rows += [{"model": model} | r for r in smallest(found)]
     assert dense_to_sparse(rows, 0.15, "edges") == (1, pytest.approx(4))
     assert dense_to_sparse(rows, 0.3, "edges")[0] == 0
+
+
+def test_the_loss_is_that_of_the_mixture_it_was_trained_on():
+    measured = {"validation_loss": 3.0, "validation_loss_programs": 5.0}
+    found = losses({"metrics": measured, "settings": {"programs": 0.25}})
+    assert found == {"validation_loss": 3.5, "validation_loss_code": 3.0}

@@ -60,6 +60,7 @@ def test_a_sparse_model_serves_every_other_stage(recipe: dict[str, Any], shared:
     assert found["density"] == found["nonzero"] / found["kept_sparse"]
     assert found["tokens"] == 6 * 4 * 32
     assert found["validation_loss"] == found["last"]["validation"]
+    assert found["validation_loss_programs"] != found["validation_loss"]
     assert [point["step"] for point in found["curve"]] == [1, 2, 3, 4, 5, 6]
     model = tapeout.load(out / "stages" / "model")
     assert model.fingerprint.weights == found["weights"]

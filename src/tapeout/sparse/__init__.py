@@ -14,7 +14,7 @@ from ._projection import Counts, count, project, sparse_parameters
 from ._setup import Setup
 from ._texts import prepare_texts
 from ._tokens import TokenFile, write_tokens
-from ._training import Trained, train_sparse
+from ._training import Trained, loss_on, train_sparse
 
 __all__ = [
     "END",
@@ -37,6 +37,7 @@ __all__ = [
     "divide",
     "encode_documents",
     "held_out",
+    "loss_on",
     "open_tokenizer",
     "prepare",
     "prepare_texts",

@@ -27,7 +27,7 @@ class Setup:
         bigrams: `counted` and frozen, `learned`, or `none`.
         length, batch_size: tokens of a window, windows of a step.
         programs: share of windows that are programs of the tasks.
-        validated: windows of real code that the validation loss is over.
+        validated: windows that a validation loss is over: of real code, and as many of programs.
         seed: of weights and windows.
         device: where it runs; empty for the GPU if there is one.
     """
@@ -94,3 +94,9 @@ class Setup:
     def validation(self, corpus: Corpus) -> Tensor:
         """Windows of real code that are in no step; shape [rows, length + 1]."""
         return held_out(corpus.validation, length=self.length + 1, n=self.validated)
+
+    def validation_programs(self, corpus: Corpus) -> Tensor | None:
+        """Windows of programs whose names are in no step; None if it trains on none."""
+        if not self.programs:
+            return None
+        return held_out(corpus.validation_programs, length=self.length + 1, n=self.validated)

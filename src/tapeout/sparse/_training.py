@@ -5,7 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from jaxtyping import Int
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from ..checkpoint import train
 from ..models.modeling_weight_sparse import WeightSparseForCausalLM
@@ -78,6 +81,16 @@ def train_sparse(
     return Trained(
         trainer.finished(), count(trainer.sparse), trainer.curve, config.density, possible
     )
+
+
+@torch.no_grad()
+def loss_on(model: WeightSparseForCausalLM, windows: Int[Tensor, "rows pos"]) -> float:
+    """Mean cross-entropy in nats a token, in float32; the model is used as it is."""
+    total = 0.0
+    for part in windows.to(model.device).split(16):
+        logits = model(input_ids=part[:, :-1]).logits.float()
+        total += cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten()).item() * len(part)
+    return total / len(windows)
 
 
 def _told(trainer: SparseTrainer, progress: Progress) -> Callable[[int, int], None]:

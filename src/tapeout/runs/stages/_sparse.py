@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ...models import Model, load
-from ...sparse import Corpus, CorpusConfig, Setup, SparseTraining, Trained, prepare, train_sparse
+from ...sparse import (
+    Corpus,
+    CorpusConfig,
+    Setup,
+    SparseTraining,
+    Trained,
+    loss_on,
+    prepare,
+    train_sparse,
+)
 from .._stage import Stage, Work, ref
 from ._artifacts import model_facts, thinned
 
@@ -58,7 +67,11 @@ class Train(Stage, SparseTraining, Setup):
         model = Model(found.model, corpus.tokenizer, name="weight-sparse transformer")
         model.save_pretrained(work.folder)
         checkpoint.unlink(missing_ok=True)
-        return model_facts(model, model.name) | trained_facts(found, self)
+        facts = model_facts(model, model.name) | trained_facts(found, self)
+        programs = self.validation_programs(corpus)
+        if programs is not None:
+            facts["validation_loss_programs"] = loss_on(found.model, programs)
+        return facts
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> Model:
         return load(folder, device=self.device or None)
