@@ -22,6 +22,7 @@ export class Board {
     label: string,
     private readonly pick: (at: Point, reach: number) => void,
     private readonly key: (key: string) => boolean,
+    private readonly tell: (at: Point, reach: number) => string,
   ) {
     this.canvas = el("canvas", { class: "board", tabindex: 0, role: "img", "aria-label": label });
     this.listen();
@@ -103,7 +104,7 @@ export class Board {
     this.canvas.width = Math.max(Math.round(this.canvas.clientWidth * sharp), 1);
     this.canvas.height = Math.max(Math.round(this.canvas.clientHeight * sharp), 1);
     if (this.fitted) this.fit();
-    this.paintNow();
+    else this.draw();
   }
 
   private listen(): void {
@@ -130,7 +131,10 @@ export class Board {
 
   private dragged(event: PointerEvent): void {
     const before = this.fingers.get(event.pointerId);
-    if (!before) return;
+    if (!before) {
+      this.canvas.title = this.tell(...this.real(event));
+      return;
+    }
     const here = this.place(event);
     const [x, y] = [here[0] - before[0], here[1] - before[1]];
     this.moved += Math.hypot(x, y);
@@ -143,9 +147,14 @@ export class Board {
   }
 
   private picked(event: PointerEvent): void {
+    this.pick(...this.real(event));
+  }
+
+  /** A place in the picture, and how far around it counts. */
+  private real(event: MouseEvent): [at: Point, reach: number] {
     const [x, y] = this.place(event);
     const { scale } = this.view;
-    this.pick([(x - this.view.x) / scale, (y - this.view.y) / scale], 7 / scale);
+    return [[(x - this.view.x) / scale, (y - this.view.y) / scale], 7 / scale];
   }
 
   private pressed(event: KeyboardEvent): void {

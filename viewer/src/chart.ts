@@ -28,14 +28,20 @@ export interface Frame {
   bottom: number;
 }
 
-export const WIDTH = 860;
-export const HEIGHT = 420;
+const MOST_WIDE = 860;
+const LEAST_WIDE = 300;
+
+/** How wide a chart in this element is to be, so that its text stays readable on a phone. */
+export function widthIn(element: HTMLElement): number {
+  return Math.min(Math.max(element.clientWidth || MOST_WIDE, LEAST_WIDE), MOST_WIDE);
+}
 
 /** Round numbers that cover a range; on a logarithmic axis powers of ten, or parts of one. */
 export function ticks(low: number, high: number, log: boolean): number[] {
-  if (log) {
+  if (log && high / low >= 4) {
     const found: number[] = [];
-    const steps = Math.log10(high / low) < 1.2 ? [1, 2, 3, 5] : [1];
+    const decades = Math.log10(high / low);
+    const steps = decades < 1.2 ? [1, 2, 3, 5] : decades < 3 ? [1, 3] : [1];
     for (let decade = Math.floor(Math.log10(low)); decade <= Math.ceil(Math.log10(high)); decade++) {
       for (const step of steps) found.push(step * 10 ** decade);
     }
@@ -62,9 +68,36 @@ export function scale(values: number[], log: boolean, from: number, to: number):
   return { at: (value) => from + ((way(value) - way(low)) / span) * (to - from), low, high };
 }
 
-export function chart(series: Series[], across: Axis, up: Axis, more: (frame: Frame) => Shape[] = () => []): Scene {
+type Box = [left: number, top: number, right: number, bottom: number];
+const LETTER = 6.2;
+
+/** Beside its point, where it is closest to it and meets no other label. */
+function placed(x: number, y: number, words: string, taken: Box[], width: number): Extract<Shape, { is: "text" }> {
+  const long = words.length * LETTER;
+  const right = x + 8 + long < width;
+  const sides = right && x < width / 2 ? [true, false] : [false, right];
+  for (const drop of [-6, 14, -19, 27, -32, 40]) {
+    for (const after of sides) {
+      const from = after ? x + 8 : x - 8 - long;
+      const box: Box = [from, y + drop - 10, from + long, y + drop + 3];
+      if (taken.some((own) => box[0] < own[2] && box[2] > own[0] && box[1] < own[3] && box[3] > own[1])) continue;
+      taken.push(box);
+      return { is: "text", x: after ? x + 8 : x - 8, y: y + drop, words, anchor: after ? "start" : "end", size: 11 };
+    }
+  }
+  return { is: "text", x: x + 8, y: y - 6, words, size: 11 };
+}
+
+export function chart(
+  width: number,
+  series: Series[],
+  across: Axis,
+  up: Axis,
+  more: (frame: Frame) => Shape[] = () => [],
+): Scene {
   const { muted, faint, paper, ink } = theme();
-  const [left, right, top, bottom] = [62, WIDTH - 20, 26, HEIGHT - 44];
+  const height = Math.round(Math.max(width * 0.48, 260));
+  const [left, right, top, bottom] = [62, width - 20, 26, height - 44];
   const points = series.flatMap((own) => own.points);
   const pad = 14;
   const xs = scale(points.map((p) => p.x), across.log, left + pad, right - pad);
@@ -76,15 +109,18 @@ export function chart(series: Series[], across: Axis, up: Axis, more: (frame: Fr
     shapes.push({ is: "path", d: [[left, y], [right, y]], stroke: faint });
     shapes.push({ is: "text", x: left - 8, y: y + 4, words: (up.write ?? number)(value), anchor: "end", fill: muted });
   }
-  for (const value of ticks(xs.low, xs.high, across.log)) {
+  const marks = ticks(xs.low, xs.high, across.log);
+  const each = Math.ceil((marks.length * 64) / (right - left));
+  for (const value of marks.filter((_, place) => place % each === 0)) {
     const x = xs.at(value);
     shapes.push({ is: "path", d: [[x, bottom], [x, bottom + 5]], stroke: muted });
     shapes.push({ is: "text", x, y: bottom + 18, words: (across.write ?? number)(value), anchor: "middle", fill: muted });
   }
   shapes.push({ is: "path", d: [[left, bottom], [right, bottom]], stroke: muted });
   shapes.push({ is: "text", x: 0, y: 12, words: up.words + (up.log ? " (logarithmic)" : ""), fill: ink });
-  shapes.push({ is: "text", x: (left + right) / 2, y: HEIGHT - 6, words: across.words + (across.log ? " (logarithmic)" : ""), anchor: "middle", fill: ink });
+  shapes.push({ is: "text", x: (left + right) / 2, y: height - 6, words: across.words + (across.log ? " (logarithmic)" : ""), anchor: "middle", fill: ink });
   shapes.push(...more({ x: xs.at, y: ys.at, left, right, top, bottom }));
+  const taken: Box[] = [];
   for (const own of series) {
     const at = own.points.map((point): [number, number] => [xs.at(point.x), ys.at(point.y)]);
     if (own.line && at.length > 1) {
@@ -99,11 +135,8 @@ export function chart(series: Series[], across: Axis, up: Axis, more: (frame: Fr
         shapes.push({ is: "path", d: [[x, ys.at(point.low)], [x, ys.at(point.high)]], stroke: own.colour, opacity: 0.7 });
       }
       shapes.push({ is: "circle", x, y, r: 4.5, fill: own.colour, stroke: paper, title });
-      if (point.label) {
-        const anchor = x > (left + right) / 2 ? "end" : "start";
-        shapes.push({ is: "text", x: x + (anchor === "end" ? -8 : 8), y: y - 6, words: point.label, anchor, size: 11, fill: ink, stroke: paper });
-      }
+      if (point.label) shapes.push({ ...placed(x, y, point.label, taken, width), fill: ink, stroke: paper });
     });
   }
-  return { width: WIDTH, height: HEIGHT, shapes };
+  return { width, height, shapes };
 }

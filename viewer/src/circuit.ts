@@ -1,22 +1,21 @@
 /** The Circuit view: a picture of one circuit, what is known of the chosen node, all nodes. */
 
 import { Board } from "./canvas";
-import { button, el, name, replace, select, table } from "./dom";
+import { button, el, name, replace, select } from "./dom";
 import type { Child } from "./dom";
-import { EMPTY, edgeWidth, ends, hit } from "./graph";
-import type { Graph, GraphEdge, GraphNode } from "./graph";
+import { edgeShapes, nodeShapes, shading } from "./drawing";
+import { EMPTY, hit } from "./graph";
+import type { Graph, GraphEdge } from "./graph";
 import { edgeGrid, nodeGrid } from "./grid";
 import type { Store } from "./hash";
+import { markChosen, nodeList, strongest } from "./list";
 import type { AnyCircuit, NodeCircuit, Run } from "./model";
 import { Measured, edgeFacts, nodeFacts } from "./panel";
-import { pictureButtons, tableButton } from "./save";
-import type { Value } from "./save";
+import { pictureButtons } from "./save";
 import type { Scene, Shape } from "./scene";
-import { theme } from "./theme";
 import { count, number, percent, plural } from "./text";
 import { wiredGrid, wiringGraph } from "./wiring";
 
-const ROWS = 50;
 const MOST_NODES = 20_000;
 const FIRST_EDGES = 300;
 
@@ -42,13 +41,14 @@ export class CircuitView {
       "The circuit as a picture. Arrow keys move it, plus and minus enlarge it, 0 fits it, N and P go from node to node. The nodes are listed below.",
       (at, reach) => this.picked(at, reach),
       (key) => this.pressed(key),
+      (at, reach) => this.told(at, reach),
     );
     const tools = el("div", { class: "tools" },
       button("+", () => this.board.zoom(1.4), { "aria-label": "Enlarge" }),
       button("−", () => this.board.zoom(1 / 1.4), { "aria-label": "Make smaller" }),
       button("Fit", () => this.board.fit()),
       pictureButtons(() => this.scene(), "circuit"));
-    const picture = el("div", { class: "picture" }, this.board.canvas, tools);
+    const picture = el("div", { class: "picture" }, tools, this.board.canvas);
     this.element.append(this.controls, el("div", { class: "both" }, picture, this.facts), this.about, this.list);
   }
 
@@ -189,6 +189,16 @@ export class CircuitView {
     } else this.choose("");
   }
 
+  /** What is said of what lies under the pointer. */
+  private told(at: [number, number], reach: number): string {
+    const found = hit(this.graph, at, reach, this.shownEdges);
+    if (found && "edge" in found) return `${found.edge.name}: ${number(found.edge.value)}`;
+    const node = found && this.graph.nodes[found.node]!;
+    if (!node) return "";
+    const score = node.id !== null && this.circuit.of === "nodes" ? this.circuit.score(node.id) : null;
+    return score === null ? node.name : `${node.name}, score ${number(score)}`;
+  }
+
   private pressed(key: string): boolean {
     const step = { n: 1, p: -1 }[key.toLowerCase()];
     if (key === "Escape") this.choose("");
@@ -207,9 +217,7 @@ export class CircuitView {
     this.drawFacts();
     const drawn = this.graph.nodes.find((own) => own.name === node);
     if (drawn && reveal) this.board.reveal([drawn.x, drawn.y]);
-    for (const row of this.list.querySelectorAll("button[data-node]")) {
-      row.setAttribute("aria-pressed", String(row.getAttribute("data-node") === node));
-    }
+    markChosen(this.list, node);
   }
 
   /** Names of what is drawn, strongest first. */
@@ -218,86 +226,14 @@ export class CircuitView {
       const { universe, ranked } = this.circuit;
       return ranked.slice(0, this.top()).map((node) => universe.name(node));
     }
-    const score = (node: GraphNode) =>
-      node.id === null || this.circuit.of === "edges" ? 0 : this.circuit.score(node.id) ?? -Infinity;
-    return [...this.graph.nodes].sort((a, b) => score(b) - score(a)).map((node) => node.name);
+    return strongest(this.circuit, this.graph);
   }
 
   private shapes(): Shape[] {
-    return [...this.graph.under(), ...this.edgeShapes(), ...this.nodeShapes(), ...this.graph.over()];
-  }
-
-  private edgeShapes(): Shape[] {
-    const { series, ink } = theme();
-    const largest = this.graph.edges[0]?.size ?? 1;
-    const chosen = this.graph.nodes.findIndex((node) => node.name === this.store.get("node"));
-    const edge = this.store.get("edge");
-    return [...this.shownEdges].reverse().map((own): Shape => {
-      const picked = own.name === edge;
-      const near = own.source === chosen || own.target === chosen;
-      return {
-        is: "path",
-        d: ends(this.graph, own),
-        curved: true,
-        stroke: picked ? ink : series[own.value < 0 ? 1 : 0]!,
-        width: edgeWidth(own.size, largest) + (picked ? 1.5 : 0),
-        ...(own.value < 0 ? { dash: [5, 2.5] } : {}),
-        opacity: (chosen >= 0 || edge) && !near && !picked ? 0.15 : 0.85,
-        title: `${own.name}: ${number(own.value)}`,
-      };
-    });
-  }
-
-  private nodeShapes(): Shape[] {
-    const { ink, paper, muted, series } = theme();
-    const shade = this.shading();
-    const chosen = this.store.get("node");
-    const shapes: Shape[] = [];
-    const rings: Shape[] = [];
-    for (const node of this.graph.nodes) {
-      const half = node.half ?? node.r;
-      const box = { x: node.x - half, y: node.y - node.r, w: 2 * half, h: 2 * node.r, rx: node.round ? node.r : 0 };
-      const part = shade(node);
-      const outlined = node.round && { stroke: muted, width: 1 };
-      if (node.round) shapes.push({ is: "rect", ...box, fill: paper });
-      shapes.push({ is: "rect", ...box, fill: series[0]!, opacity: part, title: node.name });
-      if (outlined) shapes.push({ is: "rect", ...box, ...outlined });
-      if (node.label) {
-        const fill = part > 0.6 ? paper : ink;
-        shapes.push({ is: "text", x: node.x, y: node.y + 3.2, words: node.label, size: 9, anchor: "middle", fill });
-      }
-      if (node.name === chosen) {
-        const around = { x: box.x - 2.5, y: box.y - 2.5, w: box.w + 5, h: box.h + 5, rx: box.rx + 2 };
-        rings.push({ is: "rect", ...around, stroke: ink, width: 2.2 });
-      }
-    }
-    return [...shapes, ...rings];
-  }
-
-  /** How dark a node is, from 0 to 1. */
-  private shading(): (node: GraphNode) => number {
-    const { circuit } = this;
-    if (circuit.of === "edges") return () => 0.12;
-    const by = this.store.get("shade");
-    if (by === "effect" && this.measured?.effects) {
-      const { effects } = this.measured;
-      const base = effects.base;
-      const most = Math.max(...[...effects.rows.values()].map((row) => row.inCircuit[0] - base), 1e-9);
-      return (node) => {
-        const row = node.id === null ? undefined : effects.rows.get(node.id);
-        return row ? 0.08 + 0.92 * Math.min(Math.max((row.inCircuit[0] - base) / most, 0), 1) : 0.04;
-      };
-    }
-    if (by === "shared") {
-      const all = this.run.circuits.filter((own) => own.of === "nodes").length;
-      return (node) => this.run.keepers(node.name).filter((own) => own.kept).length / all;
-    }
-    if (!circuit.scored) return () => 0.5;
-    const last = Math.max(circuit.ranked.length - 1, 1);
-    return (node) => {
-      const rank = node.id === null ? null : circuit.rank(node.id);
-      return rank === null ? 0.08 : 0.2 + 0.8 * (1 - (rank - 1) / last);
-    };
+    const { graph, shownEdges, store } = this;
+    const chosen = { node: store.get("node"), edge: store.get("edge") };
+    const shade = shading(this.run, this.circuit, this.measured, store.get("shade"));
+    return [...graph.under(), ...edgeShapes(graph, shownEdges, chosen), ...nodeShapes(graph, shade, chosen.node), ...graph.over()];
   }
 
   private describe(): void {
@@ -314,6 +250,7 @@ export class CircuitView {
       said.push("Above the residual stream stand attention’s nodes, below it those of MLPs, the strongest next to it; the bundle that joins a block to the stream is as wide as the root of the part that it keeps. ");
       if (!circuit.tree.wiring) said.push("No edges are drawn: no single weights stand between these nodes, or the run has no weight_edges stage. ");
     }
+    if (circuit.of === "nodes" && !this.store.get("shade") && circuit.scored) said.push("The darker a node, the higher its score. ");
     replace(this.about, ...said, this.leftOut());
   }
 
@@ -344,34 +281,13 @@ export class CircuitView {
   }
 
   private drawList(): void {
-    const names = this.order();
-    const pages = Math.max(Math.ceil(names.length / ROWS), 1);
-    this.page = Math.min(this.page, pages - 1);
-    const { circuit, measured } = this;
-    const chosen = this.store.get("node");
-    const values = (own: string): Value[] => {
-      const id = circuit.of === "nodes" ? circuit.universe.find(own) : null;
-      const row = id === null ? undefined : measured?.effects?.rows.get(id);
-      const score = id !== null && circuit.of === "nodes" ? circuit.score(id) : null;
-      const among = this.run.keepers(own).filter((keeper) => keeper.kept).length;
-      return [own, score, among, ...(measured?.effects ? [row?.inCircuit[0] ?? null, row?.inModel[0] ?? null] : [])];
-    };
-    const head = ["Node", "Score", "Circuits that keep it", ...(measured?.effects ? ["Loss of the circuit without it", "Loss of the model without it"] : [])];
-    const shown = names.slice(this.page * ROWS, (this.page + 1) * ROWS).map((own) => {
-      const [, ...rest] = values(own);
-      const link = button(el("code", {}, name(own)), () => this.choose(own, true), {
-        class: "link", "data-node": own, "aria-pressed": String(own === chosen),
-      });
-      return [link, ...rest.map((value) => number(value as number | null))];
-    });
-    const turn = (by: number) => {
-      this.page = Math.min(Math.max(this.page + by, 0), pages - 1);
+    const { run, circuit, graph, measured, page } = this;
+    const turn = (to: number) => {
+      this.page = to;
       this.drawList();
     };
-    const caption: Child[] = ["Nodes, strongest first ", tableButton(head, () => names.map(values), `nodes-${circuit.name}`)];
-    const turning = pages > 1 && el("p", { class: "turn" },
-      button("‹ Before", () => turn(-1)), ` ${count(this.page + 1)} of ${count(pages)} `, button("Next ›", () => turn(1)));
-    replace(this.list, table(caption, head, shown), turning);
+    const pick = (node: string) => this.choose(node, true);
+    replace(this.list, nodeList({ run, circuit, graph, measured }, this.order(), this.store.get("node"), page, pick, turn));
   }
 
   private scene(): Scene {
@@ -382,11 +298,5 @@ export class CircuitView {
   recolour(): void {
     this.redraw();
     this.drawFacts();
-  }
-
-  /** The picture alone, at once; for timing frames. */
-  frame(): void {
-    this.board.pan(1, 0);
-    this.board.paintNow();
   }
 }

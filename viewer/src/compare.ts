@@ -1,6 +1,6 @@
 /** The Compare view: circuits as sets, and methods against each other. */
 
-import { chart } from "./chart";
+import { chart, widthIn } from "./chart";
 import type { Axis, Frame, Series } from "./chart";
 import type { ProofRow } from "./data";
 import { button, el, name, replace, select, table } from "./dom";
@@ -19,6 +19,7 @@ import { count, isolated, number, percent, plural, short } from "./text";
 const MOST = 12;
 const FIRST = 3;
 const ROWS = 60;
+const ROOMY = 560;
 
 type Measure = [key: string, words: string, of: (row: ProofRow) => number | null, write: (value: number) => string];
 
@@ -75,7 +76,8 @@ export class CompareView {
       tasks.length > 1 && select("Task", tasks.map((own) => [own, own]), task, (value) => this.set({ task: value })),
       select("Across", options(MEASURES), across[0], (value) => this.set({ across: value })),
       select("Up", options(LOSSES), up[0], (value) => this.set({ up: value })));
-    const drawn = paretoScene(rows, across, up);
+    const width = widthIn(this.element);
+    const drawn = paretoScene(width, rows, across, up);
     const head = ["Circuit", "Method", "Nodes or edges", "Share", "KL", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
     const cells = (row: ProofRow) => [
       row.circuit || row.name, row.method, row.size, row.share, row.kl[0], row.accuracy, row.without, row.seconds, row.peak_mb,
@@ -92,7 +94,7 @@ export class CompareView {
       controls,
       el("figure", { class: "plot" },
         el("figcaption", {}, "Low and to the left is better; the line joins what no other circuit beats in both. Whiskers are 95% intervals. ",
-          pictureButtons(() => paretoScene(rows, across, up), `methods-${task}`)),
+          pictureButtons(() => paretoScene(width, rows, across, up), `methods-${task}`)),
         svg(drawn, `Circuits of ${task} by ${across[1]} and ${up[1]}; the numbers are in the table below`)),
       table(caption, head, shown, [0, 1]),
     ];
@@ -176,7 +178,7 @@ export class CompareView {
   }
 
   private byLayer(chosen: AnyCircuit[], all: World): Child {
-    const scene = () => layerScene(chosen, all);
+    const scene = () => layerScene(widthIn(this.element), chosen, all);
     return el("figure", { class: "plot" },
       el("figcaption", {}, "What each circuit keeps of every layer: filled what at least one other keeps too, hollow what it alone keeps. ",
         pictureButtons(scene, "overlap")),
@@ -197,7 +199,7 @@ function letterOf(place: number): string {
   return String.fromCharCode(65 + place);
 }
 
-function paretoScene(rows: ProofRow[], across: Measure, up: Measure): Scene {
+function paretoScene(width: number, rows: ProofRow[], across: Measure, up: Measure): Scene {
   const told = rows.filter((row) => across[2](row) !== null && up[2](row) !== null);
   const methods = [...new Set(told.map((row) => row.method || row.circuit))];
   const all = told.map((row) => ({ x: across[2](row)!, y: up[2](row)! }));
@@ -212,7 +214,8 @@ function paretoScene(rows: ProofRow[], across: Measure, up: Measure): Scene {
       const { x, y } = all[at]!;
       const bounds = up[0] === "kl" && row.kl[1] !== null && row.kl[2] !== null ? { low: row.kl[1], high: row.kl[2] } : {};
       const title = `${isolated(row.circuit || row.name)}: ${across[3](x)} ${across[1]}, ${up[3](y)} ${up[1]}`;
-      return [{ x, y, ...bounds, title, label: short(row.circuit || row.name, 34) }];
+      const label = width >= ROOMY ? { label: short(row.circuit || row.name, 34) } : {};
+      return [{ x, y, ...bounds, title, ...label }];
     }),
   }));
   const positive = (values: number[]) => values.length > 0 && values.every((value) => value > 0);
@@ -230,12 +233,12 @@ function paretoScene(rows: ProofRow[], across: Measure, up: Measure): Scene {
     });
     return steps.length > 1 ? [{ is: "path", d: steps, stroke: theme().muted, width: 1.25, dash: [5, 4] }] : [];
   };
-  return chart(found, axis(across, all.map((own) => own.x)), axis(up, [...all.map((own) => own.y), ...lows]), stairs);
+  return chart(width, found, axis(across, all.map((own) => own.x)), axis(up, [...all.map((own) => own.y), ...lows]), stairs);
 }
 
 const BAR = 15;
 
-function layerScene(chosen: AnyCircuit[], all: World): Scene {
+function layerScene(width: number, chosen: AnyCircuit[], all: World): Scene {
   const { muted, faint, ink } = theme();
   const counts = chosen.map(() => new Map<number, [shared: number, own: number]>());
   const layers = new Set<number>();
@@ -253,13 +256,15 @@ function layerScene(chosen: AnyCircuit[], all: World): Scene {
   }
   const order = [...layers].sort((a, b) => a - b);
   const most = Math.max(...counts.flatMap((own) => [...own.values()].map(([a, b]) => a + b)), 1);
-  const [left, width, top] = [96, 860, 22];
+  const rowed = width < ROOMY;
+  const [left, top] = [rowed ? 62 : 96, rowed ? 8 + 16 * chosen.length : 22];
   const height = top + order.length * (chosen.length * BAR + 8);
   const shapes: Shape[] = [];
   chosen.forEach((circuit, place) => {
-    const x = left + place * Math.min(190, (width - left) / chosen.length);
-    shapes.push({ is: "rect", x, y: 4, w: 10, h: 10, fill: series(place) });
-    shapes.push({ is: "text", x: x + 14, y: 13, words: `${letterOf(place)} ${isolated(short(circuit.name, 24))}`, size: 11, fill: ink });
+    const x = rowed ? 0 : left + place * Math.min(190, (width - left) / chosen.length);
+    const y = rowed ? 16 * place : 4;
+    shapes.push({ is: "rect", x, y, w: 10, h: 10, fill: series(place) });
+    shapes.push({ is: "text", x: x + 14, y: y + 9, words: `${letterOf(place)} ${isolated(short(circuit.name, 24))}`, size: 11, fill: ink });
   });
   order.forEach((layer, row) => {
     const y = top + row * (chosen.length * BAR + 8);
@@ -267,10 +272,10 @@ function layerScene(chosen: AnyCircuit[], all: World): Scene {
     shapes.push({ is: "text", x: left - 10, y: y + (chosen.length * BAR) / 2 + 4, words, anchor: "end", fill: muted });
     counts.forEach((own, place) => {
       const [shared, alone] = own.get(layer) ?? [0, 0];
-      const part = (value: number) => (value / most) * (width - left - 60);
+      const part = (value: number) => (value / most) * (width - left - 76);
       const at = y + place * BAR;
       const title = `${words}, ${isolated(chosen[place]!.name)}: ${shared} shared, ${alone} its own`;
-      shapes.push({ is: "rect", x: left, y: at + 1, w: width - left - 60, h: BAR - 3, fill: faint, title });
+      shapes.push({ is: "rect", x: left, y: at + 1, w: width - left - 76, h: BAR - 3, fill: faint, title });
       shapes.push({ is: "rect", x: left, y: at + 1, w: part(shared), h: BAR - 3, fill: series(place), title });
       shapes.push({ is: "rect", x: left + part(shared), y: at + 1.5, w: part(alone), h: BAR - 4, stroke: series(place), title });
       shapes.push({ is: "text", x: left + part(shared + alone) + 5, y: at + 11, words: `${count(shared)} + ${count(alone)}`, size: 10, fill: muted });

@@ -15,7 +15,8 @@ const PITCH: Record<string, number> = { channel: 8, head: 17, block: 20 };
 const SIDE = 26;
 const GAP = 22;
 const MARGIN = 34;
-const PER_COLUMN = 24;
+const HEIGHTS = [6, 12, 24, 48, 96, 192];
+const ASPECT = 1.7;
 
 interface Spot extends Place {
   id: number | null;
@@ -75,7 +76,7 @@ export function edgeGrid(circuit: EdgeCircuit): Graph {
     const place = { layer, site, granularity, index: Number(match[2] ?? 0) };
     if (used.has(name)) column.spots.push({ ...place, id: null, name });
   }
-  const graph = arranged(layers, ["input"], ["logits"]);
+  const graph = stretched(arranged(layers, ["input"], ["logits"]));
   const at = new Map(graph.nodes.map((node, place) => [node.name, place]));
   const edges: GraphEdge[] = [];
   circuit.source.forEach((from, place) => {
@@ -89,14 +90,34 @@ export function edgeGrid(circuit: EdgeCircuit): Graph {
   return { ...graph, edges };
 }
 
+/** Of the ways to stack channels, the one whose picture is closest to a screen's shape. */
 function arranged(layers: Column[][], first: string[], last: string[]): Graph {
+  const tries = HEIGHTS.map((tall) => stacked(layers, first, last, tall));
+  const off = ({ width, height }: Graph) => Math.abs(Math.log(width / height / ASPECT));
+  return tries.reduce((best, own) => (off(own) < off(best) ? own : best));
+}
+
+/** Heads are few, so they stand apart as far as a screen's shape allows. */
+function stretched(graph: Graph): Graph {
+  const by = Math.min(Math.max(graph.width / ASPECT / graph.height, 1), 4);
+  const under = () => graph.under().map((own) => lengthened(own, by));
+  return { ...graph, height: graph.height * by, nodes: graph.nodes.map((node) => ({ ...node, y: node.y * by })), under };
+}
+
+function lengthened(own: Shape, by: number): Shape {
+  if (own.is === "rect") return { ...own, y: own.y * by, h: own.h * by };
+  if (own.is === "area" || own.is === "path") return { ...own, d: own.d.map(([x, y]) => [x, y * by]) };
+  return { ...own, y: own.y * by };
+}
+
+function stacked(layers: Column[][], first: string[], last: string[], tall: number): Graph {
   const boxes: Box[] = [];
   let x = MARGIN + (first.length ? SIDE : 0);
   for (let layer = 0; layer < layers.length; layer++) {
     const own = [...(layers[layer] ?? [])].sort((a, b) => SITES.indexOf(a.site) - SITES.indexOf(b.site));
     const widths = [true, false].map((upper) => {
       const columns = own.filter((column) => isUpper(column.site) === upper);
-      const box = { layer, upper, x, columns, ...size(columns) };
+      const box = { layer, upper, x, columns, ...size(columns, tall) };
       if (columns.length) boxes.push(box);
       return columns.length ? box.width : 0;
     });
@@ -106,7 +127,7 @@ function arranged(layers: Column[][], first: string[], last: string[]): Graph {
   const below = Math.max(0, ...boxes.filter((box) => !box.upper).map((box) => box.height));
   const line = MARGIN + above + 30;
   const width = x + MARGIN + (last.length ? SIDE : 0);
-  const nodes = boxes.flatMap((box) => placed(box, line));
+  const nodes = boxes.flatMap((box) => placed(box, line, tall));
   for (const name of first) nodes.push(end(name, MARGIN, line));
   for (const name of last) nodes.push(end(name, width - MARGIN, line));
   return {
@@ -127,30 +148,30 @@ function end(name: string, x: number, y: number): GraphNode {
   return { id: null, name, x, y, r: 9, half: 22, label: name, round: true };
 }
 
-function shape(column: Column): { across: number; down: number; pitch: number } {
+function shape(column: Column, tall: number): { across: number; down: number; pitch: number } {
   const pitch = PITCH[column.granularity] ?? 8;
-  const across = Math.max(1, Math.ceil(Math.sqrt(column.spots.length / PER_COLUMN) * 2));
+  const across = Math.max(1, Math.ceil(Math.sqrt(column.spots.length / tall) * 2));
   return { across, down: Math.ceil(column.spots.length / across), pitch };
 }
 
-function size(columns: Column[]): { width: number; height: number } {
+function size(columns: Column[], tall: number): { width: number; height: number } {
   let width = 6;
   let height = 0;
   for (const column of columns) {
     if (!column.spots.length) continue;
-    const { across, down, pitch } = shape(column);
+    const { across, down, pitch } = shape(column, tall);
     width += across * pitch + 6;
     height = Math.max(height, down * pitch + 12);
   }
   return { width: Math.max(width, SIDE), height };
 }
 
-function placed(box: Box, line: number): GraphNode[] {
+function placed(box: Box, line: number, tall: number): GraphNode[] {
   const nodes: GraphNode[] = [];
   let left = box.x + 6;
   for (const column of box.columns) {
     if (!column.spots.length) continue;
-    const { across, pitch } = shape(column);
+    const { across, pitch } = shape(column, tall);
     column.spots.forEach((spot, place) => {
       const away = 26 + (Math.floor(place / across) + 0.5) * pitch;
       const x = left + ((place % across) + 0.5) * pitch;
@@ -176,6 +197,7 @@ function short(spot: Spot): string {
 /** The stream, the blocks, and a bundle from each to the stream, as wide as what it keeps. */
 function beneath(boxes: Box[], line: number, width: number): Shape[] {
   const { muted, faint, rule, paper } = theme();
+  const size = Math.max(9, width / 130);
   const shapes: Shape[] = [
     { is: "rect", x: MARGIN / 2, y: line - 2.5, w: width - MARGIN, h: 5, rx: 2.5, fill: rule },
   ];
@@ -198,9 +220,9 @@ function beneath(boxes: Box[], line: number, width: number): Shape[] {
       });
     }
     const name = `${box.upper ? (box.columns.some((c) => c.site === "embed") ? "embed " : "attn ") : "MLP "}${box.layer}`;
-    const label = box.upper ? line - 26 - height : line + 34 + height;
+    const label = box.upper ? line - 26 - height : line + 25 + size + height;
     shapes.push({
-      is: "text", x: box.x + box.width / 2, y: label, words: name, size: 9, anchor: "middle", fill: muted, stroke: paper,
+      is: "text", x: box.x + box.width / 2, y: label, words: name, size, anchor: "middle", fill: muted, stroke: paper,
     });
   }
   return shapes;

@@ -90,6 +90,7 @@ class Pages {
 }
 
 async function start(): Promise<void> {
+  performance.mark("views-start");
   const block = document.getElementById("tapeout-data");
   const overview = document.querySelector("main");
   if (!block || !overview) return;
@@ -114,6 +115,7 @@ async function start(): Promise<void> {
     pages.add(id, words, panel, view);
   }
   pages.show();
+  performance.mark("views-ready");
   document.documentElement.dataset["views"] = "ready";
 }
 

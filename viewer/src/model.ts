@@ -67,8 +67,7 @@ export class NodeCircuit {
   private readonly bits: Numbers;
   private readonly scores = new Map<number, number>();
   private readonly ranks = new Map<number, number>();
-  /** Kept nodes, the highest scored first. */
-  readonly ranked: number[] = [];
+  private order: number[] | null = null;
 
   constructor(
     readonly tree: NodeCircuitTree,
@@ -76,13 +75,22 @@ export class NodeCircuit {
     arrays: Arrays,
   ) {
     this.bits = arrays.get(tree.kept);
-    for (let node = 0; node < universe.size; node++) if (this.has(node)) this.ranked.push(node);
     if (tree.scores) {
       const values = arrays.floats(tree.scores.values);
       arrays.get(tree.scores.nodes).forEach((node, place) => this.scores.set(node, values[place] ?? 0));
-      this.ranked.sort((a, b) => this.order(b) - this.order(a) || a - b);
     }
-    this.ranked.forEach((node, place) => this.ranks.set(node, place + 1));
+  }
+
+  /** Kept nodes, the highest scored first; ranked when that is first asked for. */
+  get ranked(): number[] {
+    if (!this.order) {
+      this.order = [];
+      for (let node = 0; node < this.universe.size; node++) if (this.has(node)) this.order.push(node);
+      const score = (node: number) => this.scores.get(node) ?? -Infinity;
+      if (this.scored) this.order.sort((a, b) => score(b) - score(a) || a - b);
+      this.order.forEach((node, place) => this.ranks.set(node, place + 1));
+    }
+    return this.order;
   }
 
   get name(): string {
@@ -103,11 +111,7 @@ export class NodeCircuit {
 
   /** From 1; null for a node that is not kept, or where there are no scores. */
   rank(node: number): number | null {
-    return this.scored ? this.ranks.get(node) ?? null : null;
-  }
-
-  private order(node: number): number {
-    return this.scores.get(node) ?? -Infinity;
+    return this.scored && this.ranked.length ? this.ranks.get(node) ?? null : null;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The Train view: what stages reported step by step. */
 
-import { chart } from "./chart";
+import { chart, widthIn } from "./chart";
 import type { Series } from "./chart";
 import type { CurveTree } from "./data";
 import { el, name, replace, select } from "./dom";
@@ -67,13 +67,14 @@ export class TrainView {
       return el("label", {}, box, swatch, name(line.name), el("small", {}, last ? `${number(last.y)} at the end` : ""));
     });
     const picked = el("fieldset", {}, el("legend", {}, "What is drawn"), el("div", { class: "checks" }, boxes));
-    const scene = drawn(shown, all, log);
+    const width = widthIn(this.element);
+    const scene = drawn(width, shown, all, log);
     const head = ["step", ...all.map((line) => line.name)];
     const thinned = curve.points > (all[0]?.points.length ?? 0) ? ` ${count(curve.points)} points, averaged over stretches.` : "";
     const said = shown.map((line) => `${line.name} from ${number(line.points[0]?.y)} to ${number(line.points.at(-1)?.y)}`).join(", ");
     const figure = el("figure", { class: "plot" },
       el("figcaption", {}, name(curve.name), `: ${said || "nothing chosen"} over ${count(Math.round(all[0]?.points.at(-1)?.x ?? 0))} steps.${thinned} `,
-        pictureButtons(() => drawn(shown, all, log), `curve-${curve.name}`),
+        pictureButtons(() => drawn(width, shown, all, log), `curve-${curve.name}`),
         " ", tableButton(head, () => rows(all), `curve-${curve.name}`)),
       svg(scene, `Curves of ${curve.name}: ${said}`));
     replace(this.element, controls, picked, figure);
@@ -89,13 +90,13 @@ export class TrainView {
   }
 }
 
-function drawn(shown: Line[], all: Line[], log: boolean): Scene {
+function drawn(width: number, shown: Line[], all: Line[], log: boolean): Scene {
   const found = shown.map((line): Series => {
     const place = all.indexOf(line);
     const dash = DASHES[Math.floor(place / 6) % DASHES.length];
     return { name: line.name, colour: colour(place), points: line.points, line: true, dots: false, ...(dash ? { dash } : {}) };
   });
-  return chart(found, { words: "step", log: false }, { words: "", log });
+  return chart(width, found, { words: "step", log: false }, { words: "", log });
 }
 
 function rows(all: Line[]): (number | null)[][] {

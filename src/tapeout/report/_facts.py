@@ -26,6 +26,7 @@ _KNOWN = {
     "weight_edges",
     "mean_size",
     "checks",
+    "activations",
 }
 
 

@@ -81,7 +81,7 @@ def _numbers(row: Fields) -> Iterable[tuple[str, float]]:
             value = float(text)
         except ValueError:
             continue
-        if math.isfinite(value):
+        if _small(value):
             yield key, value
 
 
@@ -93,8 +93,9 @@ def _finite(row: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _small(value: float) -> bool:
-    return abs(value) < 1e30 if isinstance(value, int) else math.isfinite(value)
+def _small(value: int | float) -> bool:
+    """A finite number that a float of four bytes has room for."""
+    return abs(value) < 1e38 and math.isfinite(value)
 
 
 def _values(row: Mapping[str, float]) -> dict[str, float]:

@@ -34,6 +34,11 @@ class Pack:
         self._parts.append((kind, flat.tobytes(), flat.size))
         return {"$": len(self._parts) - 1}
 
+    def read(self, place: dict[str, int]) -> np.ndarray:
+        """The array at a place that `array` gave."""
+        kind, data, _ = self._parts[place["$"]]
+        return np.frombuffer(data, dtype=f"<{kind}")
+
     def rounded(self, values: Any) -> dict[str, Any]:
         """Floats in two bytes each: whole steps of the largest magnitude over 32,767."""
         flat = np.nan_to_num(np.asarray(values, dtype=np.float64).ravel())

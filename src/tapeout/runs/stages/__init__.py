@@ -1,6 +1,7 @@
 """The kinds of stage that a recipe can hold."""
 
 from .._stage import Stage
+from ._activations import Activations
 from ._amplify import Localise, Pivots, RandomLike
 from ._audit import Audit, TransferStage
 from ._base import Base
@@ -56,6 +57,7 @@ KINDS: dict[str, type[Stage]] = {
         WeightEdgesStage,
         MeanSize,
         Checks,
+        Activations,
         Audit,
         TransferStage,
         Extract,

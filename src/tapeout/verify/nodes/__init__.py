@@ -6,6 +6,7 @@ from ._contexts import PERCENTILES, Context, NodeContexts, Percentile, node_cont
 from ._diagram import Diagram, diagram, edges_on
 from ._effects import InversePruning, NodeEffect, inverse_pruning, node_effects
 from ._kurtosis import Kurtosis, kurtosis
+from ._recorded import PairActivations, TextActivations, pair_activations, text_activations
 from ._simpler import ConstantQuery, RedundantWrite, constant_queries, redundant_writes
 
 __all__ = [
@@ -20,8 +21,10 @@ __all__ = [
     "Kurtosis",
     "NodeContexts",
     "NodeEffect",
+    "PairActivations",
     "Percentile",
     "RedundantWrite",
+    "TextActivations",
     "activity",
     "binarise",
     "constant_queries",
@@ -31,5 +34,7 @@ __all__ = [
     "kurtosis",
     "node_contexts",
     "node_effects",
+    "pair_activations",
     "redundant_writes",
+    "text_activations",
 ]

@@ -86,8 +86,7 @@ def node_contexts(
     Source: weight-sparse transformers, appendix G's figures 38 and 39 (0.1, 1, 10 and 50%).
     """
     circuit.check(model)
-    if not all(0 <= percentile <= 50 for percentile in percentiles):
-        raise TaskError(f"percentiles are numbers from 0 to 50, not {list(percentiles)}")
+    check_percentiles(percentiles)
     gates = circuit.universe.expand(circuit.active)
     chosen = {where: gate.nonzero()[:, 0] for where, gate in gates.items() if bool(gate.any())}
     values: dict[Where, list[Tensor]] = {where: [] for where in chosen}
@@ -105,7 +104,7 @@ def node_contexts(
     if not places:
         raise TaskError(f"{text.name} has no token but first ones: take longer texts")
     ids = [[*item.prompt, *item.answers[0]] for item in text.encoded]
-    wanted = sorted({p for own in percentiles for p in (own, 100 - own)})
+    wanted = mirrored(percentiles)
     found: list[NodeContexts] = []
     for (layer, site), parts in values.items():
         columns = torch.cat(parts).T
@@ -123,20 +122,44 @@ def _at(
     ids: Sequence[Sequence[int]],
     each: int,
 ) -> Percentile:
+    target, tokens = nearest(column, percentile, places, each)
+    contexts = [
+        _context(model, ids[places[token][0]], places[token][1], float(column[token]))
+        for token in tokens
+    ]
+    return Percentile(percentile=percentile, activation=target, contexts=tuple(contexts))
+
+
+def nearest(
+    column: Float[Tensor, " tokens"],
+    percentile: float,
+    places: Sequence[tuple[int, int]],
+    each: int,
+) -> tuple[float, list[int]]:
+    """The value at a percentile, and the tokens closest to it, each in another example.
+
+    Args:
+        places: example and position of every token.
+    """
     rank = round(percentile / 100 * (len(column) - 1))
     target = float(column.kthvalue(rank + 1).values)
-    near = torch.sort((column - target).abs(), stable=True).indices
-    contexts: list[Context] = []
-    seen: set[int] = set()
-    for token in near.tolist():
-        example, position = places[token]
-        if example in seen:
-            continue
-        seen.add(example)
-        contexts.append(_context(model, ids[example], position, float(column[token])))
-        if len(contexts) == each:
+    found: dict[int, int] = {}
+    for token in torch.sort((column - target).abs(), stable=True).indices.tolist():
+        found.setdefault(places[token][0], token)
+        if len(found) == each:
             break
-    return Percentile(percentile=percentile, activation=target, contexts=tuple(contexts))
+    return target, list(found.values())
+
+
+def check_percentiles(percentiles: Sequence[float]) -> None:
+    """Raises: TaskError: one of them does not lie between 0 and the median."""
+    if not all(0 <= percentile <= 50 for percentile in percentiles):
+        raise TaskError(f"percentiles are numbers from 0 to 50, not {list(percentiles)}")
+
+
+def mirrored(percentiles: Sequence[float]) -> list[float]:
+    """Each of them and its mirror image above the median, ascending."""
+    return sorted({p for own in percentiles for p in (own, 100 - own)})
 
 
 def _context(model: Model, ids: Sequence[int], position: int, activation: float) -> Context:
