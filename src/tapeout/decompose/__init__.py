@@ -1,23 +1,32 @@
 """Directions in parameter space that few samples use at a time, found without a task (paper 4)."""
 
 from ._compute import GradientPath, gradients
+from ._config import L3D
+from ._decomposition import Decomposition
 from ._directions import Directions, Ranks, Shapes
 from ._divergence import DIVERGENCES
 from ._gradients import ExplicitGradients, Gradients
+from ._learner import Learner, decompose
 from ._network import Samples
 from ._references import draw_references
 from ._structured import StructuredGradients
+from ._topk import batch_top_k
 
 __all__ = [
     "DIVERGENCES",
+    "L3D",
+    "Decomposition",
     "Directions",
     "ExplicitGradients",
     "GradientPath",
     "Gradients",
+    "Learner",
     "Ranks",
     "Samples",
     "Shapes",
     "StructuredGradients",
+    "batch_top_k",
+    "decompose",
     "draw_references",
     "gradients",
 ]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tapeout.decompose import Directions
 from tapeout.decompose.toys import (
+    Autoencoder,
     Toy,
     circuits,
     coefficient_cap,
@@ -52,8 +53,26 @@ def test_the_circuits_themselves_score_one(name: str):
 def test_all_circuits_together_are_the_weights():
     known = quick("tms-parallel")
     whole = dict(known.model.named_parameters())
-    for name, parts in circuits(known).items():
+    for name, parts in circuits(known, "weights").items():
         assert torch.allclose(parts.sum(0), whole[name])
+
+
+def test_a_circuit_is_the_gradient_of_its_answer():
+    known = quick("tms")
+    model = known.model
+    assert isinstance(model, Autoencoder)
+    truth = circuits(known)
+    for feature in range(known.features):
+        answer = (model.decoder.weight @ model.encoder.weight)[feature, feature]
+        of = (model.encoder.weight, model.decoder.weight)
+        for name, gradient in zip(truth, torch.autograd.grad(answer, of), strict=True):
+            assert torch.allclose(truth[name][feature], gradient)
+
+
+def test_where_weights_are_tied_both_truths_are_one():
+    known = toy("tms", steps=1, starts=1, learning_rate=1e-9)
+    best = Directions.from_dense(circuits(known), 1)
+    assert mmcs(best, known, truth="weights", whole=True) == pytest.approx(1, abs=1e-4)
 
 
 def test_noise_scores_less():

@@ -1,5 +1,7 @@
 """How near directions come to the circuits of a toy of superposition."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -9,13 +11,23 @@ from .._directions import Directions
 from ._models import autoencoders
 from ._toy import Toy
 
+Truth = Literal["response", "weights"]
 
-def circuits(toy: Toy) -> dict[str, Float[Tensor, "features *shape"]]:
-    """The weights that carry each feature of a toy of superposition from its input to its output.
 
-    They are the feature's column of the encoder and its row of the decoder; no weight is part of
-    two circuits, and all circuits together are all weights. Biases are left out: their gradients
-    say how far an output is off, not which value the bias has.
+def circuits(toy: Toy, truth: Truth = "response") -> dict[str, Float[Tensor, "features *shape"]]:
+    """What carries each feature of a toy of superposition from its input to its output.
+
+    That are the feature's column of the encoder, a, and its row of the decoder, b; no weight is
+    part of two circuits. Biases are left out: their gradients say how far an output is off, not
+    which value the bias has.
+
+    Args:
+        toy: of superposition.
+        truth: `response` is the direction in which the output's answer to the input, a . b,
+            changes fastest: b in the place of a, and a in that of b. `weights` are a and b
+            themselves; the two agree where weights are tied, as in attribution-based parameter
+            decomposition (APD). In an untied toy a and b may differ by any factor and more, and
+            gradients, which is what is decomposed here, lie along the response.
 
     Raises:
         DecomposeError: the toy has no circuits of this kind.
@@ -27,40 +39,44 @@ def circuits(toy: Toy) -> dict[str, Float[Tensor, "features *shape"]]:
             f"only toys of superposition have one circuit a feature, not {toy.config.name!r}"
         )
     for place, (prefix, network) in enumerate(networks):
-        for name, feature_axis in (("encoder.weight", 1), ("decoder.weight", 0)):
-            weight = network.get_parameter(name).detach()
-            whole = torch.zeros(toy.features, *weight.shape)
-            for feature in range(toy.config.features):
-                row = whole[place * toy.config.features + feature]
-                row.select(feature_axis, feature).copy_(weight.select(feature_axis, feature))
-            found[prefix + name] = whole
+        into, out = network.encoder.weight.detach(), network.decoder.weight.detach()
+        a, b = (into.T, out) if truth == "weights" else (out, into.T)
+        encoder = torch.zeros(toy.features, *into.shape)
+        decoder = torch.zeros(toy.features, *out.shape)
+        for own in range(toy.config.features):
+            feature = place * toy.config.features + own
+            encoder[feature, :, own], decoder[feature, own] = a[own], b[own]
+        found |= {f"{prefix}encoder.weight": encoder, f"{prefix}decoder.weight": decoder}
     return found
 
 
-def mmcs(directions: Directions, toy: Toy, *, whole: bool = False) -> float:
+def mmcs(
+    directions: Directions, toy: Toy, *, truth: Truth = "response", whole: bool = False
+) -> float:
     """Mean over features of the largest |cosine| of any direction with the feature's circuit.
 
-    The mean max cosine similarity of attribution-based parameter decomposition (arXiv 2501.14926,
-    section 3.1), but for the sign, which directions do not have.
+    The mean max cosine similarity of APD (arXiv 2501.14926, section 3.1), but for the sign, which
+    directions do not have.
 
     Args:
         directions: over the toy's weights; biases are not looked at.
         toy: of superposition.
+        truth: what the circuits are, see `circuits`.
         whole: against all of a direction's weights, and not only those that are the circuit's: then
             a direction that also moves other features' weights scores less.
 
     Raises:
         DecomposeError: the toy has no circuits of this kind.
     """
-    return float(_cosines(directions, circuits(toy), whole).amax(0).mean())
+    return float(_cosines(directions, circuits(toy, truth), whole).amax(0).mean())
 
 
 def ml2r(directions: Directions, toy: Toy) -> float:
     """Mean over features of how much of its circuit's norm the best direction carries.
 
-    The mean L2 ratio of attribution-based parameter decomposition, whose components add up to the
-    weights. Directions have unit norm instead, so each is first given the scale at which all of
-    them together come nearest to the weights.
+    The mean L2 ratio of APD, whose components add up to the weights. Directions have unit norm
+    instead, so each is first given the scale at which all of them together come nearest to all
+    circuits together.
 
     Raises:
         DecomposeError: the toy has no circuits of this kind.
