@@ -1,5 +1,6 @@
 """Directions in parameter space that few samples use at a time, found without a task (paper 4)."""
 
+from ._collect import Collecting, collect
 from ._compute import GradientPath, gradients
 from ._config import L3D
 from ._decomposition import Decomposition
@@ -9,12 +10,14 @@ from ._gradients import ExplicitGradients, Gradients
 from ._learner import Learner, decompose
 from ._network import Samples
 from ._references import draw_references
+from ._store import StoredGradients
 from ._structured import StructuredGradients
 from ._topk import batch_top_k
 
 __all__ = [
     "DIVERGENCES",
     "L3D",
+    "Collecting",
     "Decomposition",
     "Directions",
     "ExplicitGradients",
@@ -24,8 +27,10 @@ __all__ = [
     "Ranks",
     "Samples",
     "Shapes",
+    "StoredGradients",
     "StructuredGradients",
     "batch_top_k",
+    "collect",
     "decompose",
     "draw_references",
     "gradients",

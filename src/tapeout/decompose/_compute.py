@@ -29,8 +29,8 @@ def gradients(
     *,
     divergence: str = "mse",
     parameters: Sequence[str] = ("*",),
-    samples: Samples = "row",
-    path: GradientPath = "auto",
+    samples: Samples | str = "row",
+    path: GradientPath | str = "auto",
     rows_at_once: int = 16,
 ) -> ExplicitGradients | StructuredGradients:
     """The gradients of every sample's divergence from a reference output (paper 4, eq. 1).
@@ -74,8 +74,8 @@ class Taking:
         model: nn.Module | Model,
         divergence: str,
         parameters: Sequence[str],
-        samples: Samples,
-        path: GradientPath,
+        samples: Samples | str,
+        path: GradientPath | str,
         rows_at_once: int,
     ) -> None:
         if path not in get_args(GradientPath):
@@ -83,7 +83,7 @@ class Taking:
         self.network = Network(model, samples)
         self.divergence: Divergence = divergence_named(divergence)
         self.names = list(self.network.parameters(parameters))
-        self.path: GradientPath = path
+        self.path = path
         self.rows_at_once = rows_at_once
         self._checked = False
 
@@ -136,13 +136,13 @@ def _reference_outputs(
     """What each row's samples are compared with."""
     if isinstance(references, Tensor) and references.is_floating_point():
         own = taking.outputs(rows[:1])
-        whole = references.reshape(len(rows), -1, *own.shape[2:])
-        if whole.shape[1] != own.shape[1]:
+        count = len(rows) * own.shape[1]
+        if references.numel() != count * own[0, 0].numel():
             raise DecomposeError(
-                f"{len(rows) * own.shape[1]} samples need as many reference outputs of shape "
-                f"{list(own.shape[2:])}, not a tensor of shape {list(references.shape)}"
+                f"{count} samples need as many reference outputs of shape {list(own.shape[2:])}, "
+                f"not a tensor of shape {list(references.shape)}"
             )
-        return whole
+        return references.reshape(len(rows), *own.shape[1:])
     own = taking.outputs(rows)
     flat = own.flatten(0, 1)
     if isinstance(references, int):

@@ -29,7 +29,7 @@ class Network:
         module: the caller's, or a copy where that one's numbers have half precision.
     """
 
-    def __init__(self, model: nn.Module | Model, samples: Samples) -> None:
+    def __init__(self, model: nn.Module | Model, samples: Samples | str) -> None:
         if samples not in get_args(Samples):
             raise DecomposeError(f"no samples {samples!r}: {nearest(samples, get_args(Samples))}")
         self.module = _in_float32(model.hf if isinstance(model, Model) else model)

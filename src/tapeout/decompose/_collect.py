@@ -1,0 +1,141 @@
+"""Gradients of a whole data set, batch by batch, in memory or on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..errors import DecomposeError
+from ..models import Model, Tokens
+from ._compute import GradientPath, Taking
+from ._gradients import ExplicitGradients, Gradients
+from ._network import Samples, rows_of
+from ._references import draw_references
+from ._store import Store, StoredGradients, hashed
+from ._structured import StructuredGradients
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collecting:
+    """How the gradients of a data set are taken.
+
+    Attributes:
+        divergence: `mse`, `public-code` or `kl`.
+        parameters: names or globs of the parameters to differentiate by.
+        samples: `row`, `last` or `token`, as in `gradients`.
+        path: `auto`, `general` or `structured`, as in `gradients`.
+        references: whether a sample is compared with one of its batch or of all the data.
+        itself: also with itself.
+        batch_size: rows in a batch, about; on disk, in a file.
+        rows_at_once: rows in one forward and backward.
+        seed: of the references.
+    """
+
+    divergence: str = "mse"
+    parameters: tuple[str, ...] = ("*",)
+    samples: Samples = "row"
+    path: GradientPath = "auto"
+    references: Literal["batch", "data"] = "batch"
+    itself: bool = False
+    batch_size: int = 64
+    rows_at_once: int = 16
+    seed: int = 0
+
+
+def collect(
+    model: nn.Module | Model,
+    inputs: Tensor | Tokens,
+    config: Collecting | None = None,
+    *,
+    folder: Path | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Gradients:
+    """The gradients of every sample of a data set.
+
+    Args:
+        model: any module that maps rows to rows, or a language model.
+        inputs: shape [rows, ...]; token sequences are of one length.
+        config: how.
+        folder: where to write them instead of keeping them in memory; where it holds some of
+            them, the rest is added.
+        progress: called with the batches done and all of them.
+
+    Raises:
+        DecomposeError: no such parameter, divergence or samples; the structured path was asked for
+            and does not fit; or the folder holds something else.
+    """
+    config = config or Collecting()
+    rows = rows_of(inputs)
+    if not len(rows):
+        raise DecomposeError("there are no rows to take gradients of")
+    taking = Taking(
+        model,
+        config.divergence,
+        config.parameters,
+        config.samples,
+        config.path,
+        config.rows_at_once,
+    )
+    batches = torch.arange(len(rows)).tensor_split(ceil(len(rows) / config.batch_size))
+    with taking.network.frozen():
+        each = taking.outputs(rows[:1]).shape[1]
+        drawn = _drawn(config, [len(batch) * each for batch in batches])
+        store, todo = None, list(range(len(batches)))
+        if folder is not None:
+            about = _about(taking, config, rows)
+            store = Store.create(Path(folder), about, [len(own) for own in drawn])
+            todo = store.missing()
+        kept: list[ExplicitGradients | StructuredGradients] = []
+        for number in todo:
+            compared = _compared(taking, rows, drawn[number], each)
+            found = taking.of(rows[batches[number]], compared)
+            if store is None:
+                kept.append(found)
+            else:
+                store.write(number, found)
+            if progress is not None:
+                progress(len(batches) - len(todo) + todo.index(number) + 1, len(batches))
+    return _joined(kept) if folder is None else StoredGradients.load(folder)
+
+
+def _drawn(config: Collecting, counts: list[int]) -> list[Int[Tensor, " samples"]]:
+    """What the samples of every batch are compared with, by places in all the data."""
+    generator = torch.Generator().manual_seed(config.seed)
+    if config.references == "data":
+        return list(draw_references(sum(counts), generator, itself=config.itself).split(counts))
+    starts = [sum(counts[:batch]) for batch in range(len(counts))]
+    return [
+        start + draw_references(count, generator, itself=config.itself)
+        for start, count in zip(starts, counts, strict=True)
+    ]
+
+
+def _compared(
+    taking: Taking, rows: Tensor, places: Int[Tensor, " samples"], each: int
+) -> Float[Tensor, "rows each ..."]:
+    """Outputs of the samples at some places, without running a row twice."""
+    needed, where = (places // each).unique(return_inverse=True)
+    found = taking.outputs(rows[needed])[where, places % each]
+    return found.reshape(-1, each, *found.shape[1:])
+
+
+def _about(taking: Taking, config: Collecting, rows: Tensor) -> dict[str, Any]:
+    module = taking.network.module
+    settings = asdict(config)
+    del settings["rows_at_once"]  # memory's only
+    weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    return settings | {"model": hashed(weights), "inputs": hashed({"inputs": rows})}
+
+
+def _joined(kept: list[ExplicitGradients | StructuredGradients]) -> Gradients:
+    structured = [part for part in kept if isinstance(part, StructuredGradients)]
+    if structured:
+        return StructuredGradients.cat(structured)
+    return ExplicitGradients.cat([part for part in kept if isinstance(part, ExplicitGradients)])
