@@ -17,7 +17,7 @@ from ._network import Network
 
 def explicit(
     network: Network,
-    inputs: Float[Tensor, "rows ..."] | Tensor,
+    inputs: Tensor,
     references: Float[Tensor, "rows each ..."],
     divergence: Divergence,
     names: Sequence[str],
@@ -61,13 +61,13 @@ def explicit(
 
 def one(
     network: Network,
-    row: Float[Tensor, "1 ..."] | Tensor,
+    row: Tensor,
     reference: Float[Tensor, "each ..."],
     divergence: Divergence,
     names: Sequence[str],
     sample: int,
 ) -> dict[str, Tensor]:
-    """The gradient of one sample of one row, by plain autograd."""
+    """The gradient of one sample of one row (shape [1, ...]), by plain autograd."""
     own = {name: network.module.get_parameter(name).detach() for name in names}
     leaves = {name: value.requires_grad_() for name, value in own.items()}
     with torch.enable_grad():
