@@ -7,6 +7,7 @@ from ._decomposition import Decomposition
 from ._directions import Directions, Ranks, Shapes
 from ._divergence import DIVERGENCES
 from ._gradients import ExplicitGradients, Gradients
+from ._interventions import Effect, TurnedOff, impacts, moved, specificity, turned_off
 from ._learner import Learner, decompose
 from ._network import Samples
 from ._references import draw_references
@@ -20,6 +21,7 @@ __all__ = [
     "Collecting",
     "Decomposition",
     "Directions",
+    "Effect",
     "ExplicitGradients",
     "GradientPath",
     "Gradients",
@@ -29,9 +31,14 @@ __all__ = [
     "Shapes",
     "StoredGradients",
     "StructuredGradients",
+    "TurnedOff",
     "batch_top_k",
     "collect",
     "decompose",
     "draw_references",
     "gradients",
+    "impacts",
+    "moved",
+    "specificity",
+    "turned_off",
 ]

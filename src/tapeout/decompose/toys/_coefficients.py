@@ -16,7 +16,8 @@ def coefficients_of(directions: Directions) -> Float[Tensor, "features outputs"]
     (equations 11 and 12). Of all directions the one counts in which they are largest.
 
     Args:
-        directions: over `encoder.weight` and `decoder.weight` of an autoencoder.
+        directions: over `encoder.weight` and `decoder.weight` of an autoencoder. Where a feature
+            has several, scale them by how strongly they are used, so that the main one counts.
 
     Raises:
         DecomposeError: they are over other parameters.
