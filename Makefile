@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test test-viewer viewer check format clean
 
 install: $(VENV)/.installed
 
@@ -24,12 +24,28 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-test: check
+test: check test-viewer
 	$(BIN)/pytest
+
+# The page's script is built from viewer/ and ships inside the package, so users need no Node.
+NODE_MODULES := viewer/node_modules/.package-lock.json
+
+$(NODE_MODULES): viewer/package-lock.json
+	cd viewer && npm ci --silent --no-audit --no-fund
+
+viewer: $(NODE_MODULES)
+	cd viewer && npm run --silent build
+
+test-viewer:
+	@if ! command -v npm > /dev/null; then \
+	  echo "viewer: its own tests are skipped, as there is no Node here (20.19 or newer)"; \
+	elif ! $(MAKE) --silent $(NODE_MODULES); then \
+	  echo "viewer: its own tests are skipped, as npm cannot install what they need"; \
+	else cd viewer && npm run --silent test; fi
 
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist viewer/node_modules

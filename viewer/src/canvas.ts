@@ -7,6 +7,9 @@ import { theme } from "./theme";
 
 const CLOSEST = 24;
 const STEP = 1.25;
+/** What is drawn beyond each edge, as a part of what is in sight. */
+const MARGIN = 0.4;
+const SETTLES = 120;
 
 export class Board {
   readonly canvas: HTMLCanvasElement;
@@ -15,6 +18,10 @@ export class Board {
   private view: View = { scale: 1, x: 0, y: 0 };
   private fitted = true;
   private waiting = false;
+  private readonly sheet = el("canvas");
+  private drawn: { shapes: Shape[]; view: View } | null = null;
+  private hurried = false;
+  private settling = 0;
   private readonly fingers = new Map<number, Point>();
   private moved = 0;
 
@@ -61,6 +68,7 @@ export class Board {
     const real = scale / this.view.scale;
     this.view = { scale, x: x - (x - this.view.x) * real, y: y - (y - this.view.y) * real };
     this.fitted = false;
+    this.hurry();
     this.draw();
   }
 
@@ -80,19 +88,54 @@ export class Board {
     });
   }
 
-  /** Draws at once; apart, so that frames can be timed. */
-  paintNow(): void {
+  /** Moves what is drawn already, and draws anew where that does not reach or is of another size. */
+  private paintNow(): void {
     const context = this.canvas.getContext("2d");
     if (!context) return;
-    const sharp = this.sharpness();
-    context.setTransform(1, 0, 0, 1, 0, 0);
+    const { clientWidth: w, clientHeight: h } = this.canvas;
+    const { view, drawn } = this;
+    const reaches = (now: number, then: number, long: number) => Math.abs(now - then) <= MARGIN * long;
+    const same = drawn?.shapes === this.shapes && drawn.view.scale === view.scale;
+    const hurried = this.hurried && drawn?.shapes === this.shapes;
+    if (!hurried && !(same && reaches(view.x, drawn.view.x, w) && reaches(view.y, drawn.view.y, h))) this.render(w, h);
+    const from = this.drawn?.view;
+    if (!from) return;
+    const by = view.scale / from.scale;
     context.fillStyle = theme().paper;
     context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    const { scale, x, y } = this.view;
+    const sharp = this.sharpness();
+    const at = (now: number, then: number, long: number) => (now - (then + MARGIN * long) * by) * sharp;
+    const { width, height } = this.sheet;
+    context.drawImage(this.sheet, at(view.x, from.x, w), at(view.y, from.y, h), width * by, height * by);
+  }
+
+  /** Onto a sheet that is larger than what is in sight. */
+  private render(w: number, h: number): void {
+    const sharp = this.sharpness();
+    const part = 1 + 2 * MARGIN;
+    this.sheet.width = Math.max(Math.round(w * part * sharp), 1);
+    this.sheet.height = Math.max(Math.round(h * part * sharp), 1);
+    const context = this.sheet.getContext("2d");
+    if (!context) return;
+    context.fillStyle = theme().paper;
+    context.fillRect(0, 0, this.sheet.width, this.sheet.height);
+    const { scale } = this.view;
+    const [x, y] = [this.view.x + MARGIN * w, this.view.y + MARGIN * h];
     context.setTransform(scale * sharp, 0, 0, scale * sharp, x * sharp, y * sharp);
     const low: Point = [-x / scale, -y / scale];
-    const high: Point = [(this.canvas.clientWidth - x) / scale, (this.canvas.clientHeight - y) / scale];
+    const high: Point = [(w * part - x) / scale, (h * part - y) / scale];
     paint(context, this.shapes.filter((shape) => inside(shape, low, high)));
+    this.drawn = { shapes: this.shapes, view: { ...this.view } };
+  }
+
+  /** While it is being enlarged, what is there is stretched; it is drawn sharply a moment later. */
+  private hurry(): void {
+    this.hurried = true;
+    clearTimeout(this.settling);
+    this.settling = window.setTimeout(() => {
+      this.hurried = false;
+      this.draw();
+    }, SETTLES);
   }
 
   private sharpness(): number {
@@ -103,6 +146,7 @@ export class Board {
     const sharp = this.sharpness();
     this.canvas.width = Math.max(Math.round(this.canvas.clientWidth * sharp), 1);
     this.canvas.height = Math.max(Math.round(this.canvas.clientHeight * sharp), 1);
+    this.drawn = null;
     if (this.fitted) this.fit();
     else this.draw();
   }

@@ -18,6 +18,7 @@ import { wiredGrid, wiringGraph } from "./wiring";
 
 const MOST_NODES = 20_000;
 const FIRST_EDGES = 300;
+const FIRST_WEIGHTS = 2000;
 
 export class CircuitView {
   readonly element = el("div", { class: "circuit" });
@@ -98,7 +99,8 @@ export class CircuitView {
   private topEdges(): number {
     const most = this.graph.edges.length;
     const asked = this.store.get("edges");
-    return asked === "" ? Math.min(most, FIRST_EDGES) : Math.min(Math.max(Number(asked) || 0, 0), most);
+    const first = this.circuit.of === "edges" ? FIRST_EDGES : FIRST_WEIGHTS;
+    return asked === "" ? Math.min(most, first) : Math.min(Math.max(Number(asked) || 0, 0), most);
   }
 
   private drawControls(): void {
@@ -250,7 +252,7 @@ export class CircuitView {
       said.push("Above the residual stream stand attention’s nodes, below it those of MLPs, the strongest next to it; the bundle that joins a block to the stream is as wide as the root of the part that it keeps. ");
       if (!circuit.tree.wiring) said.push("No edges are drawn: no single weights stand between these nodes, or the run has no weight_edges stage. ");
     }
-    if (circuit.of === "nodes" && !this.store.get("shade") && circuit.scored) said.push("The darker a node, the higher its score. ");
+    if (circuit.of === "nodes" && !this.store.get("shade") && circuit.scored) said.push("The stronger a node’s colour, the higher its score. ");
     replace(this.about, ...said, this.leftOut());
   }
 

@@ -191,7 +191,7 @@ function placed(box: Box, line: number, tall: number): GraphNode[] {
 }
 
 function short(spot: Spot): string {
-  return spot.granularity === "head" ? String(spot.index) : spot.site === "layer" ? "L" : "B";
+  return spot.granularity === "head" ? String(spot.index) : spot.site === "layer" ? "L" : isUpper(spot.site) ? "A" : "M";
 }
 
 /** The stream, the blocks, and a bundle from each to the stream, as wide as what it keeps. */

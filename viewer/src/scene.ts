@@ -49,6 +49,12 @@ export function paint(context: CanvasRenderingContext2D, shapes: Iterable<Shape>
       context.fillText(shape.words, shape.x, shape.y);
       continue;
     }
+    if (shape.is === "rect" && !shape.rx && !shape.stroke) {
+      // most of a large circuit: a path for each would take several times as long
+      context.fillStyle = shape.fill ?? "#000";
+      context.fillRect(shape.x, shape.y, shape.w, shape.h);
+      continue;
+    }
     trace(context, shape);
     if (shape.fill) {
       context.fillStyle = shape.fill;
