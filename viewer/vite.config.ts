@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
 import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
@@ -54,4 +54,4 @@ export default defineConfig({
     },
   },
   test: { include: ["test/**/*.test.ts"] },
-} as Parameters<typeof defineConfig>[0]);
+});

@@ -43,8 +43,9 @@ def write_report(run: str | Path) -> Path:
 def _page(results: Results, run: Path) -> Html:
     again = (run / "recipe.json").is_file()
     main = join(_top(results), *_sections(results, again))
-    foot = "Every number is from results.json, which lies beside this page."
     app = app_of(results, run)
+    more = "; circuits and curves are from its stages" if app else ""
+    foot = f"Every number is from results.json, which lies beside this page{more}."
     return shell(f"{isolated(results.recipe)} – Tapeout report", main, foot, app)
 
 
