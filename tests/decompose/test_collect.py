@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from tapeout.decompose import (
     Collecting,
     Directions,
+    ExplicitGradients,
     StoredGradients,
     StructuredGradients,
     collect,
     draw_references,
     gradients,
 )
+from tapeout.decompose._store import Store
 from tapeout.errors import DecomposeError
 
 from .nets import Net, assert_same, some_ids
@@ -96,6 +98,22 @@ def test_a_killed_collection_goes_on(tmp_path):
     assert seen == [(3, 3)] and len(times) == 2
     assert times == [p.stat().st_mtime_ns for p in sorted(tmp_path.glob("*.safetensors"))][:2]
     assert_same(found, collect(net, inputs, CONFIG))
+
+
+def test_a_collection_goes_on_by_the_path_that_it_began_with(tmp_path):
+    net, inputs = Net(), some_ids(8, 4)
+    collect(net, inputs, CONFIG, folder=tmp_path)
+    (tmp_path / "000001.safetensors").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "write", lambda self, batch, found: kinds.append(type(found)))
+        kinds = []
+        with pytest.raises(DecomposeError, match="lacks 1 of 3"):
+            collect(net, inputs, CONFIG, folder=tmp_path)
+        assert kinds == [StructuredGradients]
+        patch.setattr(Store, "path", "general")
+        with pytest.raises(DecomposeError, match="lacks 1 of 3"):
+            collect(net, inputs, CONFIG, folder=tmp_path)
+    assert kinds == [StructuredGradients, ExplicitGradients]
 
 
 def test_a_folder_belongs_to_one_model_data_set_and_config(tmp_path):

@@ -93,7 +93,9 @@ def collect(
             store = Store.create(Path(folder), about, [len(own) for own in drawn])
             todo = store.missing()
         kept: list[ExplicitGradients | StructuredGradients] = []
-        for number in todo:
+        if store is not None and len(todo) < len(batches):
+            taking.path = store.path  # batches of both kinds would not join
+        for done, number in enumerate(todo, len(batches) - len(todo) + 1):
             compared = _compared(taking, rows, drawn[number], each)
             found = taking.of(rows[batches[number]], compared)
             if store is None:
@@ -101,7 +103,7 @@ def collect(
             else:
                 store.write(number, found)
             if progress is not None:
-                progress(len(batches) - len(todo) + todo.index(number) + 1, len(batches))
+                progress(done, len(batches))
     return _joined(kept) if folder is None else StoredGradients.load(folder)
 
 

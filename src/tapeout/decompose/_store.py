@@ -91,6 +91,13 @@ class Store:
         """Batches that are not there yet."""
         return [batch for batch in range(len(self.counts)) if not self._path(batch).is_file()]
 
+    @property
+    def path(self) -> str:
+        """How the batches that are there were made: `structured`, or `general`."""
+        there = set(range(len(self.counts))) - set(self.missing())
+        every = [part for own in self.read(min(there)).parts.values() for part in own]
+        return "structured" if any(isinstance(part, Outer) for part in every) else "general"
+
     def write(self, batch: int, found: ExplicitGradients | StructuredGradients) -> None:
         """Write a batch, whole or not at all.
 
