@@ -4,7 +4,7 @@ import { Board } from "./canvas";
 import { button, el, name, replace, select } from "./dom";
 import type { Child } from "./dom";
 import { edgeShapes, nodeShapes, shading } from "./drawing";
-import { EMPTY, hit } from "./graph";
+import { EMPTY, hit, keeping } from "./graph";
 import type { Graph, GraphEdge } from "./graph";
 import { edgeGrid, nodeGrid } from "./grid";
 import type { Store } from "./hash";
@@ -13,6 +13,7 @@ import type { AnyCircuit, NodeCircuit, Run } from "./model";
 import { Measured, edgeFacts, nodeFacts } from "./panel";
 import { pictureButtons } from "./save";
 import type { Scene, Shape } from "./scene";
+import { slider } from "./slider";
 import { count, number, percent, plural } from "./text";
 import { wiredGrid, wiringGraph } from "./wiring";
 
@@ -73,9 +74,10 @@ export class CircuitView {
     if (circuit.of === "edges") this.graph = edgeGrid(circuit);
     else {
       const { wiring } = circuit.tree;
-      const shown = circuit.ranked.slice(0, this.top());
-      const drawn = wiring && this.store.get("layout") !== "grid" ? wiringGraph(wiring, this.run.arrays) : null;
-      if (drawn) this.graph = drawn;
+      const top = this.top();
+      const shown = circuit.ranked.slice(0, top);
+      const drawn = this.wired() ? wiringGraph(wiring!, this.run.arrays) : null;
+      if (drawn) this.graph = keeping(drawn, (node) => node.id === null || (circuit.rank(node.id) ?? 0) <= top);
       else this.graph = wiring ? wiredGrid(circuit, wiring, this.run.arrays, shown) : nodeGrid(circuit, shown);
     }
     this.shownEdges = this.graph.edges.slice(0, this.topEdges());
@@ -86,8 +88,9 @@ export class CircuitView {
     this.board.show(this.shapes(), this.graph.width, this.graph.height);
   }
 
-  private whole(): boolean {
-    return this.circuit.of === "edges" || (this.circuit.tree.wiring?.layout != null && this.store.get("layout") !== "grid");
+  /** Whether stream channels are drawn. */
+  private wired(): boolean {
+    return this.circuit.of === "nodes" && this.circuit.tree.wiring?.layout != null && this.store.get("layout") !== "grid";
   }
 
   private top(): number {
@@ -119,13 +122,13 @@ export class CircuitView {
       if (this.measured?.effects) colours.push(["effect", "loss without it"]);
       if (colours.length > 1) parts.push(select("Shade by", colours, this.store.get("shade"), (shade) => this.set({ shade })));
     }
-    if (circuit.of === "nodes" && !this.whole()) {
+    if (circuit.of === "nodes" && circuit.scored) {
       const most = Math.min(circuit.ranked.length, MOST_NODES);
       parts.push(this.slider("Nodes", most, this.top(), "top", (value) => {
         const score = circuit.score(circuit.ranked[value - 1] ?? -1);
         return score === null ? count(value) : `${count(value)}, score ≥ ${number(score)}`;
       }));
-      if (circuit.scored) parts.push(this.leastScore(circuit));
+      parts.push(this.leastScore(circuit));
     }
     if (this.graph.edges.length) {
       parts.push(this.slider("Edges", this.graph.edges.length, this.topEdges(), "edges", (value) => count(value)));
@@ -134,21 +137,13 @@ export class CircuitView {
     replace(this.controls, ...parts);
   }
 
-  private slider(label: string, most: number, value: number, key: string, words: (value: number) => string): HTMLElement {
-    const steps = 200;
-    const to = (place: number) => Math.max(Math.round(most ** (place / steps)), 1);
-    const from = (own: number) => (most > 1 ? Math.round((steps * Math.log(Math.max(own, 1))) / Math.log(most)) : steps);
-    const out = el("output", {}, words(value));
-    const range = el("input", { type: "range", min: 0, max: steps, value: from(value) });
-    range.addEventListener("input", () => {
-      const chosen = to(Number(range.value));
-      replace(out, words(chosen));
-      this.store.set({ [key]: chosen >= most ? (key === "edges" ? String(most) : "") : String(chosen) });
+  private slider(label: string, most: number, value: number, key: "top" | "edges", words: (value: number) => string): HTMLElement {
+    const moved = (chosen: number) => {
+      this.store.set({ [key]: chosen >= most && key === "top" ? "" : String(chosen) });
       this.rebuild();
       this.describe();
-    });
-    range.addEventListener("change", () => this.drawList());
-    return el("label", { class: "field" }, el("span", {}, `Strongest ${label.toLowerCase()}`), range, out);
+    };
+    return slider(`Strongest ${label.toLowerCase()}`, most, value, words, moved, () => this.drawList());
   }
 
   private leastScore(circuit: NodeCircuit): HTMLElement {
@@ -224,7 +219,7 @@ export class CircuitView {
 
   /** Names of what is drawn, strongest first. */
   private order(): string[] {
-    if (this.circuit.of === "nodes" && !this.whole()) {
+    if (this.circuit.of === "nodes" && !this.wired()) {
       const { universe, ranked } = this.circuit;
       return ranked.slice(0, this.top()).map((node) => universe.name(node));
     }
@@ -246,7 +241,7 @@ export class CircuitView {
     said.push(". ");
     if (circuit.of === "edges") {
       said.push("Squares above the stream are heads, below it MLPs; an edge is as wide as the root of its score, dashed and in the second colour where that is negative. ");
-    } else if (this.whole()) {
+    } else if (this.wired()) {
       said.push("Lines from left to right are channels of the residual stream; between them stand queries (q), keys (k), values (v) and neurons with their channels’ numbers. An edge is a weight, as wide as the root of its flow: the weight times the standard deviation of what it carries; negative ones are dashed. ");
     } else {
       said.push("Above the residual stream stand attention’s nodes, below it those of MLPs, the strongest next to it; the bundle that joins a block to the stream is as wide as the root of the part that it keeps. ");
@@ -259,18 +254,22 @@ export class CircuitView {
   private leftOut(): string {
     const { circuit } = this;
     const said: string[] = [];
-    if (circuit.of === "nodes" && !this.whole() && this.top() < circuit.ranked.length) {
-      said.push(plural(circuit.ranked.length - this.top(), "node"));
-    }
-    if (circuit.of === "nodes" && this.whole()) {
-      const [nodes, , alone] = circuit.tree.wiring!.more;
-      if (nodes) said.push(plural(nodes, "node"));
+    if (circuit.of === "nodes") {
+      const alone = this.wired() ? circuit.tree.wiring!.more[2] : 0;
+      const nodes = circuit.ranked.length - alone - this.graph.nodes.length;
+      if (nodes > 0) said.push(plural(nodes, "node"));
       if (alone) said.push(`${plural(alone, "node")} without an edge`);
     }
-    const more = circuit.of === "edges" ? circuit.tree.left : circuit.tree.wiring?.more[1] ?? 0;
-    const edges = this.graph.edges.length - this.shownEdges.length + more;
+    const edges = this.allEdges() - this.shownEdges.length;
     if (edges) said.push(plural(edges, "edge"));
     return said.length ? `Not drawn: ${said.join(" and ")}, the weakest.` : "";
+  }
+
+  private allEdges(): number {
+    const { circuit, run } = this;
+    if (circuit.of === "edges") return circuit.tree.size;
+    const { wiring } = circuit.tree;
+    return wiring ? run.arrays.get(wiring.source).length + wiring.more[1] : 0;
   }
 
   private drawFacts(): void {

@@ -28,9 +28,14 @@ export function append(parent: Node, children: Child[]): void {
   }
 }
 
+const STOPS = "button, select, input, summary";
+
+/** New content; what stands where the focus was gets it, so that keys go on where they were. */
 export function replace(parent: Element, ...children: Child[]): void {
+  const place = [...parent.querySelectorAll(STOPS)].indexOf(document.activeElement ?? parent);
   parent.replaceChildren();
   append(parent, children);
+  if (place >= 0) parent.querySelectorAll<HTMLElement>(STOPS)[place]?.focus({ preventScroll: true });
 }
 
 /** A name from the results. */

@@ -47,6 +47,17 @@ export function ends(graph: Graph, edge: GraphEdge): [Point, Point] {
   ];
 }
 
+/** The nodes that pass, and the edges between them. */
+export function keeping(graph: Graph, pass: (node: GraphNode) => boolean): Graph {
+  const places = new Map<number, number>();
+  graph.nodes.forEach((node, place) => pass(node) && places.set(place, places.size));
+  const edges = graph.edges.flatMap((edge) => {
+    const [source, target] = [places.get(edge.source), places.get(edge.target)];
+    return source === undefined || target === undefined ? [] : [{ ...edge, source, target }];
+  });
+  return { ...graph, nodes: graph.nodes.filter((_, place) => places.has(place)), edges };
+}
+
 export function edgeWidth(size: number, largest: number): number {
   return 0.7 + 3.3 * Math.sqrt(largest > 0 ? size / largest : 0);
 }

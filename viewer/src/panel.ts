@@ -6,6 +6,7 @@ import type { Child } from "./dom";
 import type { FactsTree, PercentileRow } from "./data";
 import type { Graph, GraphEdge } from "./graph";
 import type { AnyCircuit, Run } from "./model";
+import { streamFacts } from "./stream";
 import { number, percent } from "./text";
 import type { Arrays, Rounded } from "./unpack";
 
@@ -108,6 +109,7 @@ export function nodeFacts(run: Run, circuit: AnyCircuit, graph: Graph, measured:
       el("div", {}, el("dt", {}, term), el("dd", {}, what)))),
     keepers(run, node),
     ends(graph, node, go),
+    circuit.of === "nodes" && circuit.tree.wiring && streamFacts(circuit.tree.wiring, node, go),
     id !== null && alone(measured, id),
     id !== null && onPairs(measured, id, node),
     id !== null && onText(measured, id),

@@ -4,6 +4,7 @@ import { scale, ticks } from "../src/chart";
 import { readHash, writeHash } from "../src/hash";
 import { front } from "../src/pareto";
 import { csv } from "../src/save";
+import { toPlace, toValue } from "../src/slider";
 import { number, percent, short } from "../src/text";
 
 test("the front is what no other point beats", () => {
@@ -59,4 +60,12 @@ test("numbers", () => {
     ["0", "1,235", "−1.20e-4", "0.123", "5", "–", "−∞"]);
   expect([0, 1, 0.99999, 0.00001, 0.123, null].map(percent)).toEqual(["0.0%", "100.0%", ">99.9%", "<0.01%", "12.3%", "–"]);
   expect(short("abcdef", 4)).toBe("abc…");
+});
+
+test("a slider reaches both its ends and comes back", () => {
+  for (const most of [1, 2, 150, 20_000]) {
+    expect(toValue(200, most)).toBe(most);
+    expect(toValue(0, most)).toBe(1);
+    expect(toValue(toPlace(most, most), most)).toBe(most);
+  }
 });
