@@ -10,6 +10,7 @@ import torch
 import tapeout
 from tapeout import reasoning
 from tapeout.amplify import Delta
+from tapeout.amplify._solver import Solver
 from tapeout.errors import RecipeError
 from tapeout.report import tables_of, write_report
 from tapeout.reshape import Change
@@ -134,3 +135,20 @@ def test_the_command(recipe: dict[str, Any], tmp_path: Path, monkeypatch: Any, c
 def test_problems_that_are_not_there(tmp_path: Path):
     with pytest.raises(RecipeError, match="there is no file"):
         amplify_recipe("smollm2", str(tmp_path / "none.jsonl"))
+
+
+def test_two_methods_share_their_traces(recipe: dict[str, Any], tmp_path: Path, monkeypatch: Any):
+    names = ("model", "problems", "pivots")
+    stages = {name: recipe["stages"][name] for name in names}
+    stages["by-prefix"] = stages["pivots"] | {"like": "pivots", "method": "prefix"}
+    written, write = [], Solver.write
+    monkeypatch.setattr(Solver, "write", lambda *a, **k: written.append(a) or write(*a, **k))
+    out = tmp_path / "run"
+    run_recipe(parse_recipe({"stages": {name: stages[name] for name in names}}), out)
+    before = len(written)
+    run_recipe(parse_recipe({"stages": stages}), out)
+    assert before and len(written) == before
+    found = metrics(out)
+    assert found["by-prefix"]["method"] == "prefix"
+    same = ("problems", "greedy_right", "samples", "pairs_greedy_wrong")
+    assert all(found["by-prefix"]["counts"][k] == found["pivots"]["counts"][k] for k in same)

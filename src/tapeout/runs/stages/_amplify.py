@@ -1,5 +1,6 @@
 """Stages that say what to change for a capability: pairs of tokens, and components."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from ._problems import PROBLEMS, problems_of
 from ._select import sizes_of
 
 PAIRS = "pairs.jsonl"
+TRACES = "traces.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class Pivots(Stage, TraceConfig):
 
     Attributes:
         method: `branching` or `prefix`.
+        like: other pivots of the same model, problems and settings, whose traces are taken over.
         take: only the first so many problems of the train split; 0 takes all.
     """
 
@@ -38,18 +41,23 @@ class Pivots(Stage, TraceConfig):
     room: ClassVar[str] = "amplify"
     model: str = ref(*MODELS)
     problems: str = ref(*PROBLEMS)
+    like: str = ref("pivots", named=True)
     method: Method = "branching"
     take: int = 0
 
     def run(self, work: Work) -> dict[str, Any]:
         task: ReasoningTask = work.inputs["problems"]
+        traces = work.folder / "traces"
+        if self.like and not (traces / TRACES).exists():
+            traces.mkdir(exist_ok=True)
+            shutil.copyfile(work.folders["like"] / "traces" / TRACES, traces / TRACES)
         found = localisation_set(
             work.inputs["model"],
             problems_of(task, "train", self.take),
             task=task,
             method=self.method,
             config=self.part(TraceConfig),
-            folder=work.folder / "traces",
+            folder=traces,
             progress=work.progress,
         )
         found.save(work.folder / PAIRS)
