@@ -21,10 +21,12 @@ def first_directions(gradients: Gradients, config: L3D, generator: torch.Generat
     Raises:
         DecomposeError: a rank that a tensor does not allow, or of no known tensor.
     """
+    energy = gradients.squared_norms()
     noise = Directions.random(gradients.shapes, config.count, config.ranks, generator)
+    noise = noise.to(energy.device)
     if config.initial == "random":
         return noise
-    drawn = draw(gradients.squared_norms(), CLUSTERED, generator)
+    drawn = draw(energy, CLUSTERED, generator)
     if config.initial == "samples":
         return at_samples(gradients, drawn[: config.count], noise)
     middles = middles_of(gradients.rows(drawn), config.count)
@@ -36,7 +38,7 @@ def at_samples(
 ) -> Directions:
     """The directions of some samples' gradients, and of `noise` from where samples run out."""
     found = gradients.rows(index).approximated(noise.ranks).normalised()
-    found = Directions.cat([found, noise.to(index.device).select(range(len(index), noise.count))])
+    found = Directions.cat([found, noise.select(range(len(index), noise.count))])
     for own, other in zip(found.parameters(), noise.parameters(), strict=True):
         own.add_(other.to(own), alpha=NOISE)
     return found.normalised()

@@ -31,7 +31,7 @@ def restart(
     """
     decoder = sets[0]
     noise = Directions.random(decoder.shapes, len(dead), decoder.ranks, generator)
-    new = at_samples(gradients, draw(left, len(dead), generator), noise)
+    new = at_samples(gradients, draw(left, len(dead), generator), noise.to(left.device))
     with torch.no_grad():
         for directions in sets:
             for own, other in zip(directions.parameters(), new.parameters(), strict=True):
