@@ -3,8 +3,8 @@
     python benchmarks/l3d_toys.py
 
 Every toy (the best of 8 starts), both divergences, and several numbers of directions: rank 1, from
-1,000 pairs of samples, with as many coefficients counting as samples have features or groups
-active, about. `error` is the part of the gradients' energy that is not rebuilt on 1,000 held-out
+4,000 pairs of samples, with as many coefficients counting as samples have features or groups
+active, about. `error` is the part of the gradients' energy that is not rebuilt on 4,000 held-out
 pairs; errors of different divergences cannot be compared. Settings are the same for every toy.
 
 `coefficient_r2` is against the toy's own map from inputs to outputs, `coefficient_r2_of_a` against
@@ -35,8 +35,8 @@ COUNTS = {
     "high-rank": (5, 10),
     "tms-parallel": (15, 30),
 }
-SETTINGS = {"steps": 1000, "batch_size": 64}
-SAMPLES = 1000
+SETTINGS: dict[str, Any] = {"steps": 1000, "batch_size": 64}
+SAMPLES = 4000
 MIDDLE = ("2.*", "4.*", "6.*")
 
 
