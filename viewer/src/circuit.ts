@@ -12,9 +12,9 @@ import { markChosen, nodeList, strongest } from "./list";
 import type { AnyCircuit, NodeCircuit, Run } from "./model";
 import { Measured, edgeFacts, nodeFacts } from "./panel";
 import { pictureButtons } from "./save";
-import type { Scene, Shape } from "./scene";
+import type { Shape } from "./scene";
 import { slider } from "./slider";
-import { count, number, percent, plural } from "./text";
+import { count, joined, number, percent, plural } from "./text";
 import { wiredGrid, wiringGraph } from "./wiring";
 
 const MOST_NODES = 20_000;
@@ -49,7 +49,7 @@ export class CircuitView {
       button("+", () => this.board.zoom(1.4), { "aria-label": "Enlarge" }),
       button("−", () => this.board.zoom(1 / 1.4), { "aria-label": "Make smaller" }),
       button("Fit", () => this.board.fit()),
-      pictureButtons(() => this.scene(), "circuit"));
+      pictureButtons(() => ({ ...this.graph, shapes: this.shapes() }), "circuit"));
     const picture = el("div", { class: "picture" }, tools, this.board.canvas);
     this.element.append(this.controls, el("div", { class: "both" }, picture, this.facts), this.about, this.list);
   }
@@ -190,8 +190,8 @@ export class CircuitView {
   private told(at: [number, number], reach: number): string {
     const found = hit(this.graph, at, reach, this.shownEdges);
     if (found && "edge" in found) return `${found.edge.name}: ${number(found.edge.value)}`;
-    const node = found && this.graph.nodes[found.node]!;
-    if (!node) return "";
+    if (!found) return "";
+    const node = this.graph.nodes[found.node]!;
     const score = node.id !== null && this.circuit.of === "nodes" ? this.circuit.score(node.id) : null;
     return score === null ? node.name : `${node.name}, score ${number(score)}`;
   }
@@ -262,7 +262,7 @@ export class CircuitView {
     }
     const edges = this.allEdges() - this.shownEdges.length;
     if (edges) said.push(plural(edges, "edge"));
-    return said.length ? `Not drawn: ${said.join(" and ")}, the weakest.` : "";
+    return said.length ? `Not drawn: ${joined(said)}, the weakest.` : "";
   }
 
   private allEdges(): number {
@@ -289,10 +289,6 @@ export class CircuitView {
     };
     const pick = (node: string) => this.choose(node, true);
     replace(this.list, nodeList({ run, circuit, graph, measured }, this.order(), this.store.get("node"), page, pick, turn));
-  }
-
-  private scene(): Scene {
-    return { width: this.graph.width, height: this.graph.height, shapes: this.shapes() };
   }
 
   /** Colours changed. */

@@ -35,3 +35,8 @@ export function short(text: string, most: number): string {
 export function plural(many: number, one: string, more = `${one}s`): string {
   return `${count(many)} ${many === 1 ? one : more}`;
 }
+
+/** `a`, `a and b`, `a, b and c`. */
+export function joined(words: string[]): string {
+  return words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words.join("");
+}

@@ -5,7 +5,7 @@ import { readHash, writeHash } from "../src/hash";
 import { front } from "../src/pareto";
 import { csv } from "../src/save";
 import { toPlace, toValue } from "../src/slider";
-import { number, percent, short } from "../src/text";
+import { joined, number, percent, short } from "../src/text";
 
 test("the front is what no other point beats", () => {
   const points = [{ x: 1, y: 5 }, { x: 2, y: 6 }, { x: 2, y: 3 }, { x: 3, y: 3 }, { x: 4, y: 1 }, { x: NaN, y: 0 }];
@@ -60,6 +60,7 @@ test("numbers", () => {
     ["0", "1,235", "−1.20e-4", "0.123", "5", "–", "−∞"]);
   expect([0, 1, 0.99999, 0.00001, 0.123, null].map(percent)).toEqual(["0.0%", "100.0%", ">99.9%", "<0.01%", "12.3%", "–"]);
   expect(short("abcdef", 4)).toBe("abc…");
+  expect([[], ["a"], ["a", "b"], ["a", "b", "c"]].map(joined)).toEqual(["", "a", "a and b", "a, b and c"]);
 });
 
 test("a slider reaches both its ends and comes back", () => {
