@@ -9,8 +9,9 @@ training step is a `step`. Written-out ones of a whole data set are not, so as i
 code a training step makes them too; the ratio without making them stands beside it. The floor is
 one forward and backward of the batch.
 
-Everything is measured in a process of its own: seconds are medians, peaks are what memory grew by
-from before the gradients were there (the model, or the directions and their optimiser, stood).
+Everything is measured in a process of its own. Seconds are the process's time on all cores (so a
+busy machine adds little), medians after a first run; peaks are what memory grew by from before the
+gradients were there, when the model, or the directions and their optimiser, already stood.
 """
 
 import argparse
@@ -117,9 +118,9 @@ def timed(run: Callable[[], object], repeats: int) -> tuple[float, float]:
     grown = peak_mb() - before
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         run()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return round(statistics.median(times), 4), round(grown, 1)
 
 
