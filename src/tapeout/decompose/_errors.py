@@ -15,7 +15,10 @@ AT_ONCE = 512
 
 
 def squared_errors(
-    gradients: Gradients, decoder: Directions, coefficients: Float[Tensor, "batch count"]
+    gradients: Gradients,
+    decoder: Directions,
+    coefficients: Float[Tensor, "batch count"],
+    energy: Float[Tensor, " batch"],
 ) -> Float[Tensor, " batch"]:
     """|g - cV|² of every sample, from inner products alone; may be below 0 by rounding.
 
@@ -23,10 +26,11 @@ def squared_errors(
         gradients: g.
         decoder: V.
         coefficients: c, zero where a direction does not count.
+        energy: |g|².
     """
     along = (coefficients * gradients.contract(decoder)).sum(1)
     own = ((coefficients @ decoder.gram()) * coefficients).sum(1)
-    return gradients.squared_norms() - 2 * along + own
+    return energy - 2 * along + own
 
 
 def chunks(gradients: Gradients) -> Iterator[tuple[Int[Tensor, " rows"], Gradients]]:
@@ -46,7 +50,10 @@ def errors_in_chunks(
 ) -> Float[Tensor, " batch"]:
     """The same as `squared_errors`, without gradients and not below 0."""
     with torch.no_grad():
-        parts = [squared_errors(g, decoder, coefficients[i]) for i, g in chunks(gradients)]
+        parts = [
+            squared_errors(g, decoder, coefficients[i], g.squared_norms())
+            for i, g in chunks(gradients)
+        ]
     return torch.cat(parts).clamp(min=0)
 
 

@@ -77,6 +77,7 @@ class Learner:
     def __init__(self, gradients: Gradients, config: L3D, model: Fingerprint | None = None) -> None:
         self.config, self.model = config, model
         self.gradients = prepared(gradients, per_sample=config.per_sample)
+        self.energy = self.gradients.squared_norms()
         self.step = 0
         self.history: list[dict[str, float | int]] = []
         self.losses: list[float] = []
@@ -125,8 +126,9 @@ class Learner:
         whole = batch.contract(self.encoder)
         counts = batch_top_k(whole, self.config.share(place))
         self.counted += counts.sum(0).to(self.counted)
-        energy = batch.squared_norms().sum()
-        loss = squared_errors(batch, self.decoder, whole * counts).sum() / energy.clamp(min=1e-30)
+        energy = self.energy[drawn]
+        left = squared_errors(batch, self.decoder, whole * counts, energy).sum()
+        loss = left / energy.sum().clamp(min=1e-30)
         if not loss.isfinite():
             raise DecomposeError(
                 f"the reconstruction error is {loss.item()} at step {place}: lower learning_rate"
@@ -161,7 +163,7 @@ class Learner:
     def _weigh(self) -> None:
         whole = coefficients(self.gradients, self.encoder, self.config.active)
         left = errors_in_chunks(self.gradients, self.decoder, whole).sum()
-        error = float(left / self.gradients.squared_norms().sum())
+        error = float(left / self.energy.sum())
         if error < self.best_error:
             self.best_error = error
             self.best = self.decoder.detached(), self.encoder.detached()
