@@ -8,7 +8,7 @@ import { series, theme } from "./theme";
 import { number, short } from "./text";
 
 const WIDTH = 340;
-const LEFT = 44;
+const LEFT = 52;
 const HEIGHT = 170;
 const TOP = 20;
 const MOST_ROWS = 12;

@@ -98,6 +98,27 @@ def test_damaged_artifacts_are_said_and_the_page_is_written(kind: str, tmp_path:
     assert "tapeout-data" in write_report(run).read_text()
 
 
+def test_prompts_are_shown_with_their_ends_and_their_lines(tmp_path: Path):
+    folder = Folder(tmp_path)
+    circuit = folder.nodes("one", Universe.of(shape(), UNIVERSE), share=0.4)
+    folder.activations("held", circuit, 1, ["start " + "x" * 900 + "\n\tend"])
+    held = packed(folder.write())[0]["circuits"][0]["facts"]["activations"]
+    prompt = held["pairs"][0][0]
+    assert prompt.startswith("…xxx") and prompt.endswith("x⏎⇥end 0") and len(prompt) == 401
+    assert held["text"]["words"] == ["start " + "x" * 194 + "… (911 characters)"]
+
+
+def test_damaged_activations_hide_no_circuit(tmp_path: Path):
+    folder = Folder(tmp_path)
+    circuit = folder.nodes("one", Universe.of(shape(), UNIVERSE), share=0.4)
+    folder.activations("held", circuit, 3, ["a"])
+    (folder.place("held") / "activations.json").write_text('{"nodes": []}')
+    tree, _ = packed(folder.write())
+    assert [own["facts"] for own in tree["circuits"]] == [{}]
+    (note,) = tree["left_out"]
+    assert note.startswith("held: activations (") and "is damaged" in note
+
+
 def test_a_stage_name_leads_nowhere_else(tmp_path: Path):
     folder = Folder(tmp_path / "run")
     folder.nodes("one", Universe.of(shape(), UNIVERSE), share=0.4)

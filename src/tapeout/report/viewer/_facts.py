@@ -35,7 +35,10 @@ def facts_of(
     for stage in results.of_kind("activations"):
         folder = folder_of(run, stage)
         if results.circuit_of(stage) is circuit and folder is not None:
-            facts["activations"] = _activations(stage, folder, universe, pack, notes)
+            try:
+                facts["activations"] = _activations(stage, folder, universe, pack, notes)
+            except RunError as error:
+                notes.append(f"{stage.name}: activations ({clean(str(error))})")
     return facts
 
 
@@ -67,7 +70,10 @@ def _contexts(metrics: Fields, universe: Nodes) -> dict[str, Any]:
 
 def _percentile(item: Fields) -> list[Any]:
     contexts = [
-        [own.finite("activation"), own.text("before"), own.text("token"), own.text("after")]
+        [
+            own.finite("activation"),
+            *(_lines(own.text(part)) for part in ("before", "token", "after")),
+        ]
         for own in item.children("contexts")
     ]
     return [item.finite("percentile"), item.finite("activation"), contexts]
@@ -102,7 +108,14 @@ def _activations(
 
 
 def _pair(item: Sequence[str]) -> list[str]:
-    return [clean(_tail(text), LONGEST + 1) for text in item]
+    return [_lines(clean(_tail(text), LONGEST + 1)) for text in item]
+
+
+def _lines(text: str) -> str:
+    """Clean text with signs for new lines and tabs."""
+    for hidden, sign in (("\\u000a", "⏎"), ("\\u0009", "⇥"), ("\\u000d", "↵")):
+        text = text.replace(hidden, sign)
+    return text
 
 
 def _tail(text: str) -> str:
@@ -120,7 +133,9 @@ def _text(
     own = np.where(places[..., 0] >= 0, renumbered[places[..., 0]], -1)
     words: dict[str, int] = {}
     documents = [
-        pack.array([words.setdefault(clean(t), len(words)) for t in about["documents"][d]], "u4")
+        pack.array(
+            [words.setdefault(_lines(clean(t)), len(words)) for t in about["documents"][d]], "u4"
+        )
         for d in used
     ]
     return {
