@@ -6,7 +6,15 @@ from rich.console import Console
 
 from .. import looks
 from ..errors import TapeoutError
-from . import _amplify, _bridge, _circuits, _delta, _models, _runs  # noqa: F401 (they add commands)
+from . import (  # noqa: F401 (they add commands)
+    _amplify,
+    _bridge,
+    _circuits,
+    _delta,
+    _models,
+    _pages,
+    _runs,
+)
 from ._app import app
 
 app.command(name="tasks")(looks.tasks)

@@ -1,0 +1,64 @@
+"""Commands about the pages of finished runs: report, view."""
+
+import json
+import webbrowser
+from pathlib import Path
+
+from rich.console import Console
+
+from ..errors import RunError
+from ._app import Positional, app
+
+RUNS = Path("runs")
+
+
+@app.command(name="report")
+def report(runs: Positional[tuple[Path, ...]], /) -> None:
+    """Write the page of every RUN anew, from what the run has found so far.
+
+    Args:
+        runs: Folders of runs, or names of runs in runs/.
+    """
+    for run in runs:
+        for page in _pages(_found(run)):
+            Console().print(f"report: {page}", markup=False, highlight=False)
+
+
+@app.command(name="view")
+def view(run: Positional[Path], /) -> None:
+    """Open the page of RUN in a browser; it is written first if the run has none.
+
+    Args:
+        run: The folder of a run, or the name of one in runs/.
+    """
+    folder = _found(run)
+    pages = [folder / name for name in ("comparison.html", "report.html")]
+    page = next((page for page in pages if page.is_file()), None) or _pages(folder)[-1]
+    if not webbrowser.open(page.resolve().as_uri()):
+        Console().print(f"no browser was found; open {page}", markup=False, highlight=False)
+
+
+def _found(run: Path) -> Path:
+    for folder in (run, RUNS / run):
+        if (folder / "results.json").is_file():
+            return folder
+    raise RunError(
+        f"there is no run {run}: a run's folder has a results.json; `tapeout runs` lists those in "
+        f"{RUNS}/"
+    )
+
+
+def _pages(folder: Path) -> list[Path]:
+    """The run's report, and the comparison if it is one."""
+    from ..report import write_methods_page, write_report
+
+    pages = [write_report(folder)]
+    compared = folder / "comparison.json"
+    if compared.is_file():
+        try:
+            found = json.loads(compared.read_text(encoding="utf-8"))
+            rest = (found["name"], found["rows"], found["unreached"])
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(f"{compared} is damaged ({error}): compare again") from error
+        pages.append(write_methods_page(folder, *rest))
+    return pages
