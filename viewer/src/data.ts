@@ -72,10 +72,6 @@ interface CircuitCommon {
   size: number;
   share: number;
   method: string;
-  kind: string;
-  scores: unknown;
-  model: string;
-  task: string;
 }
 
 export interface NodeCircuitTree extends CircuitCommon {

@@ -56,7 +56,7 @@ export async function circuitOf(nodes: number[], universe = UNIVERSE, scored = t
   for (const node of nodes) bits[node >> 3]! |= 1 << (node & 7);
   const tree: NodeCircuitTree = {
     of: "nodes", name: "c", size: nodes.length, share: nodes.length / universe.size, method: "m",
-    kind: "select", model: "", task: "", universe: 0, wiring: null, facts: {},
+    universe: 0, wiring: null, facts: {},
     kept: packer.array("u1", bits),
     scores: scored
       ? { nodes: packer.array("u4", nodes), values: { step: 0.5, values: packer.array("i2", nodes.map((_, i) => 10 - i)) } }

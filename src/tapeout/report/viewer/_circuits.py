@@ -36,8 +36,8 @@ class Circuits:
                 self.notes.append(f"{stage.name}: its file cannot be shown ({clean(str(error))})")
                 continue
             if tree is not None:
-                about = {"name": stage.name, "size": sizes.size, "share": sizes.share}
-                self.trees.append(about | self._origin(stage) | tree)
+                about = {"name": stage.name, "method": self._method(stage)}
+                self.trees.append(about | {"size": sizes.size, "share": sizes.share} | tree)
 
     @property
     def universes(self) -> list[dict[str, Any]]:
@@ -46,7 +46,8 @@ class Circuits:
                 "spec": clean(universe.spec, 1000),
                 "size": universe.size,
                 "groups": [
-                    [g.layer, g.site, g.granularity, g.start, g.count] for g in universe.groups
+                    [g.layer, clean(g.site), clean(g.granularity), g.start, g.count]
+                    for g in universe.groups
                 ],
             }
             for universe in self._universes
@@ -62,14 +63,10 @@ class Circuits:
             return self._of_edges(stage, *found)
         return None
 
-    def _origin(self, stage: Stage) -> dict[str, str]:
-        """Where the circuit comes from, as far as the results say."""
+    def _method(self, stage: Stage) -> str:
+        """What found it, as far as the results say."""
         scores = self._results.stage(stage.inputs.get("scores", ""))
-        method = scores.metrics.text("method", "") if scores else ""
-        words = {"method": method or stage.kind, "kind": stage.kind}
-        words["scores"] = scores.name if scores else ""
-        words["model"] = stage.inputs.get("model", "")
-        return words | {"task": stage.inputs.get("task", "")}
+        return (scores.metrics.text("method", "") if scores else "") or stage.kind
 
     def _of_nodes(self, stage: Stage, config: dict[str, Any], arrays: Arrays) -> dict[str, Any]:
         universe = Nodes.of(config["universe"])
