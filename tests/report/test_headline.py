@@ -55,8 +55,10 @@ def test_a_speed_within_the_noise_is_no_gain(tmp_path: Path) -> None:
 def test_a_leak_is_said(tmp_path: Path) -> None:
     leak = samples.verify(empty=share(12, 40), empty_leaks=True)
     text = top(tmp_path, whole() | {"verify": stage("verify", leak)})
-    assert "The empty circuit is not at zero" in text and "30.0% right" in text
-    assert "The empty circuit" not in top(tmp_path, whole())
+    assert "The empty circuit does a part of the task" in text and "30.0% right" in text
+    assert "a coin" not in text and "The empty circuit" not in top(tmp_path, whole())
+    both = whole() | {"verify": stage("verify", leak | {"chance": 0.25})}
+    assert "where a coin gets 25.0%" in top(tmp_path, both)
 
 
 def test_controls_that_do_as_well_are_said(tmp_path: Path) -> None:

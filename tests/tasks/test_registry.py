@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,9 @@ def test_what_counts_as_right_can_be_chosen():
     assert {split.criterion for split in task.splits} == {FOIL}
     again = build(tokenizer=TOY, **task.config)
     assert again.test.criterion is FOIL
+    assert (again.test.chance, build("pronouns", TOY, n=8).test.chance) == (0.5, 0.0)
+    two = replace(again.test[0], foils=(*again.test[0].foils, " they"))
+    assert replace(again.test, examples=[again.test[1], two]).chance == 0.0
     with pytest.raises(TaskError, match="unknown criterion 'above_foils': did you mean"):
         build("pronouns", TOY, n=8, criterion="above_foils")
 

@@ -22,11 +22,11 @@ def _of(found: Evidence) -> Iterator[tuple[str, Html]]:
     empty, alone = found.empty, found.autoregressive
     if found.leaks:
         yield (
-            "The empty circuit is not at zero",
+            "The empty circuit does a part of the task",
             join(
                 f"With every node replaced the model still gets {percent(empty.value)} right "
-                f"[{span(empty.low, empty.high)}], so the replacement itself leaks part of the "
-                "task and the recovery above includes that."
+                f"[{span(empty.low, empty.high)}]{_over(found.chance)}, so the replacement itself "
+                "leaks part of the task and the recovery above includes that."
             ),
         )
     if found.random and max(share.value for share in found.random) >= alone.low:
@@ -53,6 +53,10 @@ def _of(found: Evidence) -> Iterator[tuple[str, Html]]:
             "This is not the test split",
             join("Accuracy is reported on ", name(found.setting.split), "."),
         )
+
+
+def _over(chance: float) -> str:
+    return f", where a coin gets {percent(chance)}" if chance else ""
 
 
 def _of_cut(results: Results) -> Iterator[tuple[str, Html]]:

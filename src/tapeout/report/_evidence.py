@@ -39,6 +39,7 @@ class Evidence:
     metrics: list[tuple[str, Average, Average]]
     calibrated: list[tuple[str, str]]
     empty: Share
+    chance: float
     leaks: bool
     random: list[Share]
     necessity: Share
@@ -59,6 +60,7 @@ class Evidence:
                 for name, item in both
             ],
             calibrated=_calibrated(fields.child("calibration")) if "calibration" in fields else [],
+            chance=fields.finite("chance") if "chance" in fields else 0.0,
             leaks=fields.flag("empty_leaks"),
             random=[Share.of(item) for item in fields.children("random")],
             necessity_random=[Share.of(item) for item in fields.children("necessity_random")],

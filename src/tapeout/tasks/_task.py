@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import TaskError, nearest
 from ._batch import Batch, Partner, make_batches
-from ._criterion import CRITERIA, EXACT, Criterion
+from ._criterion import CRITERIA, EXACT, FOIL, Criterion
 from ._example import Encoded, Example, encode
 from ._metrics import LOG_LIKELIHOOD, Metric
 
@@ -75,6 +75,15 @@ class Split(Sequence[Example]):
         return make_batches(
             self.encoded, self.examples, size, partner=partner, seed=seed, pad_id=pad
         )
+
+    @property
+    def chance(self) -> float:
+        """What a coin gets right: half, where one token is held against one foil; else 0.
+
+        With several foils or right answers it is not known, so nothing is taken off.
+        """
+        pairs = all(len(e.answers) == len(e.foils) == 1 for e in self.examples)
+        return 0.5 if pairs and self.criterion is FOIL else 0.0
 
     def take(self, n: int) -> "Split":
         """The first `n` examples."""

@@ -35,6 +35,7 @@ class Recovery:
         kl: KL from the full model at the answer, in nats.
         metrics: metric -> (full model, circuit, empty circuit).
         empty: the empty circuit, that is what the replacement alone leaks.
+        chance: what a coin gets right, see `tasks.Split`.
         random: random circuits with as many nodes per layer, one per seed.
         necessity: what is left when the circuit alone is replaced.
         necessity_random: the same for the random circuits.
@@ -56,6 +57,7 @@ class Recovery:
     kl: Average
     metrics: dict[str, tuple[Average, Average, Average]]
     empty: Share
+    chance: float
     random: list[Share]
     necessity: Share
     necessity_random: list[Share]
@@ -68,8 +70,8 @@ class Recovery:
 
     @property
     def leaks(self) -> bool:
-        """The empty circuit is right more often than never, by more than its interval."""
-        return self.empty.low > 0.01
+        """The empty circuit is right more often than chance, by more than its interval."""
+        return self.empty.low > self.chance + 0.01
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values under stable keys."""
@@ -99,6 +101,7 @@ class Recovery:
                 for name, (full, own, empty) in self.metrics.items()
             },
             "empty": self.empty.to_dict(),
+            "chance": self.chance,
             "empty_leaks": self.leaks,
             "random": [share.to_dict() for share in self.random],
             "necessity": self.necessity.to_dict(),
@@ -191,6 +194,7 @@ def recovery(
             for m in metrics
         },
         empty=empty.accuracy,
+        chance=split.chance,
         random=[run(control).accuracy for control in controls],
         necessity=without.accuracy,
         necessity_random=[run(~control).accuracy for control in controls],
