@@ -13,15 +13,15 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 18.0, 24.0, 40.0
 
 
 class _Plot:
-    def __init__(self, width: float, height: float, last: int, high: float) -> None:
+    def __init__(self, width: float, height: float, last: int, low: float, high: float) -> None:
         self.width, self.height, self.last = width, height, max(last, 1)
-        self.decades = range(round(math.log10(_LOW)), math.ceil(math.log10(high)) + 1)
+        self.ticks = ticks(max(low, _LOW), max(high, _LOW))
 
     def x(self, step: int) -> float:
         return _LEFT + step / self.last * (self.width - _LEFT - _RIGHT)
 
     def y(self, loss: float) -> float:
-        low, high = self.decades[0], self.decades[-1]
+        low, high = (math.log10(tick) for tick in (self.ticks[0], self.ticks[-1]))
         part = (math.log10(max(loss, _LOW)) - low) / (high - low)
         return self.height - _BOTTOM - part * (self.height - _TOP - _BOTTOM)
 
@@ -40,12 +40,13 @@ def loss_curve(
     points = [point for _, line in lines for point in line]
     if not points:
         return Html()
-    last, high = max(step for step, _ in points), max(max(loss for _, loss in points), 1.0)
+    last, losses = max(step for step, _ in points), [loss for _, loss in points]
+    low, high = min(losses), max(losses)
     spoken = f"Losses of {isolated(title)} over {last:,} steps"
     charts = [
         tag(
             "svg",
-            *_drawing(_Plot(width, height, last, high), lines),
+            *_drawing(_Plot(width, height, last, low, high), lines),
             class_=f"chart {kind}",
             viewBox=f"0 0 {width:g} {height:g}",
             role="img",
@@ -61,11 +62,11 @@ def _drawing(
     plot: _Plot, lines: Sequence[tuple[str, Sequence[tuple[int, float]]]]
 ) -> Iterator[Html]:
     left, right = plot.x(0), plot.x(plot.last)
-    for decade in plot.decades:
-        y = plot.y(10.0**decade)
-        style = "axis" if decade == plot.decades[0] else "grid"
+    for tick in plot.ticks:
+        y = plot.y(tick)
+        style = "axis" if tick == plot.ticks[0] else "grid"
         yield tag("line", class_=style, x1=left, x2=right, y1=y, y2=y)
-        yield tag("text", f"{10.0**decade:g}", x=left - 8, y=y + 4, class_="end")
+        yield tag("text", f"{tick:g}", x=left - 8, y=y + 4, class_="end")
     yield tag("text", "nats a token (logarithmic)", x=0.0, y=12.0, class_="what")
     bottom = plot.height - _BOTTOM
     for part in range(5):
@@ -80,6 +81,16 @@ def _drawing(
         said = tag("title", f"{isolated(term)}: {number(line[-1][1])} nats at the end")
         drawn = tag("polyline", said, class_="curve", points=places)
         yield tag("g", drawn, class_=f"s{place % SERIES_STYLES}")
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers from below the least to above the most: decades, or 1, 2 and 5 of each."""
+    steps = (1, 2, 5) if high < 50 * low else (1,)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = [step * 10.0**decade for decade in decades for step in steps]
+    below = max(place for place, tick in enumerate(found) if tick <= low)
+    above = next(place for place, tick in enumerate(found) if tick >= high and place > below)
+    return found[below : above + 1]
 
 
 def _legend(terms: Sequence[str]) -> Html:
