@@ -12,17 +12,20 @@ the A that it was trained on, of which its few units can represent `r2_cap`. `mm
 directions in which a feature's output answers its input most; `mmcs_whole` counts other features'
 weights against a direction; `mmcs_weights` is against the weights themselves. `found` of `groups`
 have a direction of their own. Moving along a feature's main direction until its output is gone
-leaves `off_left` of it and changes the others' by `off_others` (the worst of all features).
+leaves `off_left` of it at most and changes the others' by `off_others` (mean over features, and the
+worst); `off_wanted` is the change of others' outputs where those features are active themselves,
+without what the feature that is turned off leaked into them.
 `specificity` is how many times more outputs change where a feature is active than elsewhere, one
 step of length 0.3 along its main direction (the mean of both signs, the median feature);
 `specificity_middle` moves the middle layers alone.
 
-With --toys the rows of other toys stay as they are in the file.
+With --toys the rows of other toys stay as they are in the file; `seconds` is the sum over rows.
 """
 
 import argparse
 import json
 import statistics
+import sys
 import time
 from typing import Any
 
@@ -45,12 +48,14 @@ def main() -> None:
     parser.add_argument("--toys", default=",".join(COUNTS))
     parser.add_argument("--seeds", default="0,1,2")
     asked = parser.parse_args()
-    began, names = time.perf_counter(), asked.toys.split(",")
+    names = asked.toys.split(",")
+    del sys.argv[1:]  # the rows are those of the whole command
     rows = [row for row in _kept() if row["toy"] not in names]
     for name in names:
         for seed in map(int, asked.seeds.split(",")):
             rows += rows_of(name, seed)
-        write("l3d-toys", rows, time.perf_counter() - began)
+        rows.sort(key=lambda row: list(COUNTS).index(row["toy"]))
+        write("l3d-toys", rows, sum(row["seconds"] for row in rows))
 
 
 def rows_of(name: str, seed: int) -> list[dict[str, Any]]:
@@ -145,13 +150,19 @@ def _turned_off(known: Any, directions: Any, main_ones: dict[int, int]) -> dict[
 
     inputs = known.inputs(2000, seed=3000)
     deltas = [x / 20 for x in range(-160, 161)]
-    offs = [
-        turned_off(known.model, directions, index, inputs, feature, deltas)
-        for feature, index in main_ones.items()
-    ]
+    offs, wanted = (
+        [
+            turned_off(known.model, directions, index, inputs, feature, deltas, counts=counts)
+            for feature, index in main_ones.items()
+        ]
+        for counts in (None, inputs > 0)
+    )
     return {
         "off_left": max(off.left for off in offs),
-        "off_others": max(off.others for off in offs),
+        "off_others": statistics.mean(off.others for off in offs),
+        "off_others_worst": max(off.others for off in offs),
+        "off_wanted": statistics.mean(off.others for off in wanted),
+        "off_wanted_worst": max(off.others for off in wanted),
     }
 
 

@@ -88,6 +88,11 @@ def test_a_feature_is_turned_off_and_the_others_stay():
         off = turned_off(TMS.model, directions, feature, inputs, feature, deltas)
         assert off.left <= 0.01
         assert off.others < 0.1
+        wanted = turned_off(
+            TMS.model, directions, feature, inputs, feature, deltas, counts=inputs > 0
+        )
+        assert wanted.delta == off.delta
+        assert wanted.others < off.others
         whole = moved(TMS.model, directions, {feature: off.delta})(inputs)
         assert whole[:, feature].sum() <= 0.01 * TMS.model(inputs)[:, feature].sum()
 

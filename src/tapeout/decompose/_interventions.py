@@ -153,7 +153,7 @@ class TurnedOff:
     Attributes:
         delta: how far.
         left: the part of the output that is left, over samples in which it is active.
-        others: the change of all other outputs, as a part of what they were.
+        others: the change of all other outputs that count, as a part of what they were.
     """
 
     delta: float
@@ -169,6 +169,7 @@ def turned_off(
     output: int,
     deltas: Sequence[float],
     *,
+    counts: Bool[Tensor, "samples outputs"] | None = None,
     least: float = 0.01,
     only: Sequence[str] = ("*",),
 ) -> TurnedOff:
@@ -181,6 +182,8 @@ def turned_off(
         inputs: one row a sample.
         output: the column to turn off.
         deltas: how far to move; the nearest to 0 at which it is off counts, else the best.
+        counts: which of the other outputs are looked at, all by default. What the computation
+            leaks into other outputs goes with it; leave that out by naming where they are wanted.
         least: the output is off when so small a part of it is left (of the sum of magnitudes).
         only: names or globs of the parameters that move.
 
@@ -190,12 +193,13 @@ def turned_off(
     found = []
     with torch.no_grad():
         before = model(inputs)
+        other = torch.ones_like(before, dtype=torch.bool) if counts is None else counts.clone()
+        other[:, output] = False
         for delta in sorted(deltas, key=abs):
             values = _values(model, directions, {index: delta}, only)
             after = functional_call(model, values, (inputs,))
             left = float(after[:, output].abs().sum() / before[:, output].abs().sum())
-            change, whole = ((x.abs().sum(0)) for x in (after - before, before))
-            others = float((change.sum() - change[output]) / (whole.sum() - whole[output]))
+            others = float((after - before).abs()[other].sum() / before.abs()[other].sum())
             found.append(TurnedOff(delta=delta, left=left, others=others))
             if left <= least:
                 break
