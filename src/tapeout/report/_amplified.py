@@ -102,6 +102,31 @@ def updated(stages: Named) -> Both:
     return Both("Updates", heads, rows, note)
 
 
+def benchmarked(stages: Named) -> Both:
+    """Public benchmarks, from `harness` stages."""
+    rows = []
+    for name, fields in stages:
+        for row in fields.children("rows"):
+            spread = f" ± {number(row.finite('stderr'))}" if "stderr" in row else ""
+            cells = [name, row.text("task"), row.text("metric"), f"{row.whole('n'):,}"]
+            rows.append([*cells, f"{row.finite('value'):.3f}{spread}", _beside(row)])
+    heads = ["Stage", "Benchmark", "Metric", "n", "Value", "Difference from the base"]
+    note = (
+        "By lm-evaluation-harness, ± its standard error. The difference's 95% interval takes both "
+        "errors as independent, so it is wider than one over the same questions."
+    )
+    return Both("Public benchmarks", heads, rows, note, words=(0, 1, 2))
+
+
+def _beside(row: Fields) -> str:
+    if "difference" not in row:
+        return ""
+    ends = ("low", "high") if "low" in row else ()
+    bounds = ", ".join(f"{row.finite(end):+.3f}" for end in ends)
+    found = f"{row.finite('difference'):+.3f}" + (f" [{bounds}]" if ends else "")
+    return found.replace("-", "−")
+
+
 def _size(fields: Fields) -> list[str]:
     if "delta" not in fields:  # a tuning moves every weight of the projections
         return ["", ""]
@@ -115,6 +140,7 @@ AMPLIFIED = {
     "amplify": updated,
     "tune": updated,
     "solve": solved,
+    "harness": benchmarked,
 }
 
 

@@ -9,8 +9,11 @@ from ._bridge import DENSE, Bridge, Steer, Texts
 from ._checks import Checks
 from ._compose import Compose, Route
 from ._condition import Condition
+from ._decompose import Decompose, GradientStage
+from ._directions import DirectionStage
 from ._edges import Edges
 from ._find import Find, FrontierStage
+from ._harness import HarnessStage
 from ._inputs import Load, Means, TaskStage
 from ._interface import Interface
 from ._mask import Mask
@@ -22,6 +25,7 @@ from ._smallest import Smallest
 from ._sparse import CorpusStage, Train
 from ._squeeze import SqueezeStage
 from ._sweep import Sweep
+from ._toy import ToyStage
 from ._update import Amplify, Tune
 from ._weight_edges import MeanSize, WeightEdgesStage
 
@@ -69,5 +73,10 @@ KINDS: dict[str, type[Stage]] = {
         RandomLike,
         Amplify,
         Tune,
+        HarnessStage,
+        GradientStage,
+        Decompose,
+        DirectionStage,
+        ToyStage,
     )
 }
