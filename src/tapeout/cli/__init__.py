@@ -10,6 +10,7 @@ from . import (  # noqa: F401 (they add commands)
     _amplify,
     _bridge,
     _circuits,
+    _decompose,
     _delta,
     _models,
     _pages,

@@ -27,6 +27,9 @@ _KNOWN = {
     "mean_size",
     "checks",
     "activations",
+    "decompose",
+    "directions",
+    "toy",
 }
 
 

@@ -7,6 +7,7 @@ from ._bridged import bridged_section
 from ._caveats import caveats
 from ._composed import composed_section
 from ._conditioned import conditioned_section
+from ._decomposed import directions_section, learned_section
 from ._facts import method_section, other_section, task_section
 from ._headline import headline
 from ._html import Html, isolated, join, name, paragraph, tag
@@ -16,6 +17,7 @@ from ._sections import evidence_section, frontier_section, sizes_section, speed_
 from ._shell import shell, write_page
 from ._smallest import smallest_section
 from ._steered import steered_section
+from ._toys import toys_section
 from ._trained import trained_section
 from ._transfer import transfer_section
 from ._weights import weights_section
@@ -73,6 +75,9 @@ def _sections(results: Results, again: bool) -> list[Html]:
             [(stage.name, found) for stage, found in results.mean_sizes],
         ),
         checks_section([(stage.name, stage.metrics) for stage in results.of_kind("checks")]),
+        learned_section([(s.name, s.metrics) for s in results.of_kind("decompose")]),
+        directions_section([(s.name, s.metrics) for s in results.of_kind("directions")]),
+        toys_section([(s.name, s.metrics) for s in results.of_kind("toy")]),
         sizes_section(results),
         speed_section(results),
         task_section(results),

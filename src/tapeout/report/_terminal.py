@@ -12,6 +12,7 @@ from ._amplified import AMPLIFIED, amplified_tables
 from ._bridged import bridged_table
 from ._composed import composed_table
 from ._conditioned import conditioned_table
+from ._decomposed import directions_tables, learned_table
 from ._evidence import Evidence, Row
 from ._fields import Fields
 from ._measures import MEASURES
@@ -20,6 +21,7 @@ from ._plain import plain
 from ._smallest import smallest_table
 from ._steered import steered_table
 from ._text import accuracy_words, clean, number, part_words, percent, ratio, share, span
+from ._toys import toys_table
 from ._trained import trained_table
 from ._transfer import transfer_table
 from ._values import Kept
@@ -50,15 +52,17 @@ def tables_of(stages: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
         "condition": conditioned_table,
         "bridge": bridged_table,
         "steer": steered_table,
+        "directions": directions_tables,
         "transfer": transfer_table,
         "compose": composed_table,
         "route": partial(composed_table, regimes=True),
     }
     together = {
         kind: [(n, s["metrics"]) for n, s in stages.items() if s["kind"] == kind]
-        for kind in ("frontier", "smallest", "train", *AMPLIFIED)
+        for kind in ("frontier", "smallest", "train", "decompose", "toy", *AMPLIFIED)
     }
     whole = {"frontier": frontier_table, "smallest": smallest_table, "train": trained_table}
+    whole |= {"decompose": learned_table, "toy": toys_table}
     whole |= {kind: partial(amplified_tables, kind) for kind in AMPLIFIED}
     tables: list[RenderableType] = []
     for stage in stages.values():

@@ -18,6 +18,7 @@ ROOMS = (
     "generation",
     "reasoning",
     "amplify",
+    "decompose",
 )
 """Each room uses only rooms before it, so a stage depends on no room after its own."""
 

@@ -3,6 +3,7 @@
 from ._circuits import circuits, ml2r, mmcs
 from ._coefficients import coefficient_cap, coefficient_r2, coefficients_of
 from ._data import sparse_inputs
+from ._measures import measures
 from ._models import Autoencoder, Deep, Parallel
 from ._owners import groups_found, owners, shares
 from ._toy import TOYS, Toy, ToyConfig, toy, train_toy
@@ -19,6 +20,7 @@ __all__ = [
     "coefficient_r2",
     "coefficients_of",
     "groups_found",
+    "measures",
     "ml2r",
     "mmcs",
     "owners",

@@ -1,0 +1,80 @@
+"""Toys whose circuits are known, taken apart: errors, and how near directions come."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ._fields import Fields
+from ._html import Html, join, name, section, table
+from ._plain import plain
+from ._text import number
+
+MEASURES = {
+    "mmcs": "MMCS",
+    "ml2r": "ML2R",
+    "coefficient_r2": "r²",
+    "r2_cap": "Cap on A",
+    "off_left": "Left when off",
+    "off_others": "Others then",
+    "specificity": "Specificity",
+    "specificity_middle": "Of the middle",
+}
+HEAD = ("Stage", "Toy", "Divergence", "Directions", "Error", "Dead", "Found")
+WORDS = (0, 1, 2)
+WHAT = (
+    "Error: the part of held-out gradients that is not rebuilt, which cannot be compared across "
+    "divergences. Found: groups of features that have a direction of their own. r² of coefficients "
+    "is against the toy's own map; its few units can represent A itself up to the cap. Left when "
+    "off: of a feature's output, when weights move along its direction; others: by how much the "
+    "other outputs change then. Specificity: how many times more outputs change where a feature is "
+    "active"
+)
+
+
+def toys_table(stages: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    """What `toy` stages report, by their names.
+
+    Raises:
+        RunError: the metrics are not those of such stages.
+    """
+    head, rows = _rows([(title, Fields(m, "toy metrics")) for title, m in stages])
+    drawn = plain("Toys taken apart")
+    for place, words in enumerate(head):
+        justify = "left" if place in WORDS else "right"
+        drawn.add_column(Text(words.lower()), justify=justify, overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    drawn.caption = Text(f"{WHAT}.")
+    return drawn
+
+
+def toys_section(stages: Sequence[tuple[str, Fields]]) -> Html:
+    """All toys of a run as one table."""
+    if not stages:
+        return Html()
+    head, rows = _rows(stages)
+    sizes = sorted({f"{fields.whole('n'):,}" for _, fields in stages})
+    caption = join(f"{WHAT}. Held-out pairs of samples: n = {', '.join(sizes)}.")
+    cells = [[*map(name, row[:3]), *row[3:]] for row in rows]
+    return section("Toys", table(caption, head, [(None, cells)], label="Toys", words=WORDS))
+
+
+def _rows(stages: Sequence[tuple[str, Fields]]) -> tuple[list[str], list[list[str]]]:
+    """The columns that some of the toys have, and every toy's."""
+    there = [key for key in MEASURES if any(key in f.child("measures") for _, f in stages)]
+    rows = []
+    for title, fields in stages:
+        found = fields.child("measures")
+        row = [
+            title,
+            fields.text("toy"),
+            fields.text("divergence"),
+            f"{fields.whole('count'):,}",
+            number(fields.finite("error")),
+            f"{fields.whole('dead'):,}",
+            f"{found.whole('found')}/{found.whole('groups')}",
+        ]
+        rows.append(row + [number(found.finite(key)) if key in found else "–" for key in there])
+    return [*HEAD, *(MEASURES[key] for key in there)], rows
