@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-viewer viewer check format clean
+.PHONY: install demo test test-viewer viewer docs check format clean
 
 install: $(VENV)/.installed
 
@@ -43,9 +43,17 @@ test-viewer:
 	  echo "viewer: its own tests are skipped, as npm cannot install what they need"; \
 	else cd viewer && npm run --silent test; fi
 
+# The site of these pages, in site/; numbers on it come from benchmarks/results/.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist viewer/node_modules
+	rm -rf $(VENV) build dist site viewer/node_modules
