@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import CircuitError
 from ..models import Fingerprint, Granularity, Model, Site
+from ..notebook import shown
 from ._fit import check_fit
 from ._universe import Universe
 
@@ -130,6 +131,13 @@ class Circuit:
 
     def __repr__(self) -> str:
         return f"Circuit({self.describe()})"
+
+    def _repr_html_(self) -> str:
+        parts = [(part, f"{kept:,}", f"{n:,}") for part, (kept, n) in self.by_part().items()]
+        model = f" of {self.fingerprint.name}" if self.fingerprint else ""
+        nodes = f"{self.size:,} of {self.universe.size:,} nodes"
+        said = f"A circuit{model}: {nodes} ({self.share:.2%})"
+        return shown(said, ("nodes", "kept", "of"), parts)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Circuit):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import CircuitError
 from ..models import Fingerprint, Model
+from ..notebook import shown
 from ._edge_universe import EdgeUniverse
 from ._fit import check_fit
 
@@ -56,6 +57,11 @@ class EdgeCircuit:
         """`edges` and `heads` -> (kept, total)."""
         total = sum(name.startswith("a") for name in self.universe.writers)
         return {"edges": (self.size, self.universe.size), "heads": (self.heads, total)}
+
+    def _repr_html_(self) -> str:
+        parts = [(part, f"{kept:,}", f"{n:,}") for part, (kept, n) in self.by_part().items()]
+        model = f" of {self.fingerprint.name}" if self.fingerprint else ""
+        return shown(f"A circuit{model}", ("", "kept", "of"), parts)
 
     def with_origin(self, **entries: Any) -> "EdgeCircuit":
         """The same circuit with more entries in its origin."""

@@ -7,6 +7,7 @@ from typing import Any
 from ..circuits import Scores
 from ..interventions import Mean, Partners, Replacement, replacement_of
 from ..models import Model
+from ..notebook import shown
 from ..tasks import Split
 from ._evaluate import evaluate
 from ._intervals import Share
@@ -72,6 +73,12 @@ class Frontier:
                 break
             best = point
         return best
+
+    def _repr_html_(self) -> str:
+        rows = [(f"{p.size:,}", f"{p.share:.2%}", p.accuracy) for p in self.points]
+        said = f"{self.split}, {self.replacement} replacement, {self.criterion}; full model "
+        head = ("nodes", "share", "accuracy, 95% interval")
+        return shown(f"{said}{self.full}", head, rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values under stable keys."""

@@ -9,6 +9,7 @@ import torch
 from ..circuits import Circuit, EdgeCircuit
 from ..interventions import Mean, Partners, Replacement, circuit_replacement
 from ..models import Model
+from ..notebook import shown
 from ..tasks import Metric, Split
 from ._controls import random_like
 from ._evaluate import Outcome, evaluate, prefix_only
@@ -72,6 +73,20 @@ class Recovery:
     def leaks(self) -> bool:
         """The empty circuit is right more often than chance, by more than its interval."""
         return self.empty.low > self.chance + 0.01
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("full model", self.full),
+            ("circuit, teacher-forced", self.teacher_forced),
+            (f"circuit, autoregressive (by {self.ar_by})", self.autoregressive),
+            *(("random circuit of the same size", share) for share in self.random),
+            ("empty circuit", self.empty),
+            ("without the circuit", self.necessity),
+            *(("without a random circuit", share) for share in self.necessity_random),
+        ]
+        said = f"{self.split}, n = {self.n:,}, {self.replacement} replacement, {self.criterion}; "
+        said += f"KL from the full model {self.kl.value:.3g} nats"
+        return shown(said, ("accuracy", "right of n, 95% interval"), rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values under stable keys."""
