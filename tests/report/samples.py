@@ -141,6 +141,62 @@ def steer(random: int = 2) -> Json:
     }
 
 
+def decompose() -> Json:
+    row = {"validation_error": 0.71, "train_error": 0.69, "dead": 3}
+    return row | {
+        "count": 200,
+        "active": 0.1,
+        "ranks": {"up": 1, "down": 2},
+        "seed": 1,
+        "n": 3000,
+        "validation_n": 500,
+        "chosen": {"learning_rate": 0.01},
+        "tried": [
+            row | {"learning_rate": 0.01},
+            row | {"learning_rate": 0.1, "validation_error": 0.9},
+        ],
+    }
+
+
+def directions() -> Json:
+    def one(name: str, error: float, ratio: float) -> Json:
+        parts = {"error": error, "fitted": error - 0.0625, "below_pca": 0.75 - error}
+        specific = {"left_out": 2, "rows": [], "ratio": average(ratio)}
+        parts["fitted_below_pca"] = 0.0
+        own = {"name": name, "numbers": 6336, "unused": 4, "specificity": specific}
+        return own | {key: average(value) for key, value in parts.items()}
+
+    context = {"before": "a first", "token": " <b>", "after": "", "impact": 0.5}
+    ends = {"up": [{"token": " the", "slope": 0.25}], "down": [{"token": "\n", "slope": -0.5}]}
+    return {
+        "split": "text/test",
+        "n": 500,
+        "train_n": 3000,
+        "parameters": {"up": [8, 4], "down": [4, 8]},
+        "count": 200,
+        "active": 0.1,
+        "ranks": {"up": 1, "down": 2},
+        "per_sample": True,
+        "window": 8,
+        "references": 3,
+        "size": 0.02,
+        "sets": [one("l3d-1", 0.5, 4.0), one("random", 1.0, 1.0), one("pca", 0.75, 2.0)],
+        "examples": [{"direction": 17, "used": 0.25, "contexts": [context]} | ends],
+    }
+
+
+def toy() -> Json:
+    return {
+        "toy": "tms",
+        "divergence": "mse",
+        "count": 5,
+        "n": 4000,
+        "error": 0.125,
+        "dead": 0,
+        "measures": {"found": 5, "groups": 5, "mmcs": 0.996},
+    }
+
+
 def transfer() -> Json:
     def cell(circuit: str, model: str, right: int) -> Json:
         return {

@@ -21,6 +21,9 @@ WORDS = {
     "pca": "principal, full rank",
 }
 HEAD = ("Directions", "Numbers each", "Error", "Fitted", "Below principal", "Effect ratio")
+NARROW = ("Directions", "Error", "Below principal", "Effect ratio")
+"""What has room in a terminal."""
+
 WHAT = (
     "Error: the part of held-out gradients that is not rebuilt; fitted: with the coefficients that "
     "fit best on the same directions; below principal: by how much it is lower than that of "
@@ -111,9 +114,10 @@ def directions_tables(metrics: Mapping[str, Any]) -> RenderableType:
     """
     found = Compared.of(Fields(metrics, "directions metrics"))
     drawn = plain(f"Directions on {found.words}")
-    _columns(drawn, *HEAD)
+    shown = [HEAD.index(head) for head in NARROW]
+    _columns(drawn, *NARROW)
     for line in found.lines:
-        drawn.add_row(Text(line.title), *map(Text, line.cells))
+        drawn.add_row(*(Text([line.title, *line.cells][place]) for place in shown))
     drawn.caption = Text(f"{WHAT}.")
     tokens = plain("What the most used directions make more likely, and less")
     _columns(tokens, "Direction", "Used in", "More likely", "Less likely", words=(2, 3))

@@ -27,6 +27,11 @@ class Candidate(Protocol):
         """How many numbers a direction holds."""
         ...
 
+    @property
+    def tied(self) -> bool:
+        """Coefficients are inner products with the directions themselves."""
+        ...
+
     def coefficients(self, gradients: Gradients) -> Float[Tensor, "batch count"]:
         """How much of each direction is in each gradient, before any is left out."""
         ...
@@ -70,6 +75,10 @@ class Factored:
     @property
     def numbers(self) -> int:
         return self.decoder.numbers
+
+    @property
+    def tied(self) -> bool:
+        return self.encoder is self.decoder
 
     def coefficients(self, gradients: Gradients) -> Float[Tensor, "batch count"]:
         return contracted_in_chunks(gradients, self.encoder)

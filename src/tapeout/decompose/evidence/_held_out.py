@@ -53,7 +53,8 @@ def held_out(candidate: Candidate, gradients: Gradients, active: float) -> HeldO
         gradients: made ready as those that it was made from.
         active: the part of all coefficients that counts, over all samples as one batch.
     """
-    codes, along = candidate.coefficients(gradients), candidate.along(gradients)
+    codes = candidate.coefficients(gradients)
+    along = codes if candidate.tied else candidate.along(gradients)
     energy, gram = gradients.squared_norms(), candidate.gram()
     counts = batch_top_k(codes, active)
     kept = codes * counts

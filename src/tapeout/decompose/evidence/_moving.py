@@ -69,12 +69,11 @@ class Moving:
         found = []
         with torch.no_grad(), self.network.frozen(), sdpa_kernel(SDPBackend.MATH):
             for part in samples.split(ROWS_AT_ONCE):
-                _, change = jvp(
+                found += jvp(
                     lambda values, part=part: self._outputs(part, values).log_softmax(-1),
                     (self.weights,),
                     (along,),
-                )
-                found.append(change)
+                )[1:]
         return torch.cat(found)
 
     def _outputs(self, samples: Int[Tensor, " chosen"], weights: Mapping[str, Tensor]) -> Tensor:

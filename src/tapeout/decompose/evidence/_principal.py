@@ -67,6 +67,10 @@ class Principal:
     def numbers(self) -> int:
         return sum(prod(shape) for shape in self.train.shapes.values())
 
+    @property
+    def tied(self) -> bool:
+        return True
+
     def coefficients(self, gradients: Gradients) -> Float[Tensor, "batch count"]:
         return _products(gradients, self.train) @ self.weights
 

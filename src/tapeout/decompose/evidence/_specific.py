@@ -55,7 +55,8 @@ class Specificity:
     def ratio(self) -> Average:
         """The geometric mean of active over rest, with a bootstrap over directions."""
         found = Average.resampled([math.log(max(row.ratio, 1e-12)) for row in self.rows])
-        return Average(*(math.exp(x) for x in (found.value, found.low, found.high)), found.n)
+        value, low, high = map(math.exp, (found.value, found.low, found.high))
+        return Average(value, low, high, found.n)
 
 
 def mean_impacts(candidate: Candidate, sets: Sequence[Gradients]) -> Float[Tensor, "samples count"]:

@@ -1,0 +1,22 @@
+from of_decompose import rows_of
+
+from ..report import samples
+
+
+def test_rows_are_of_the_gradients_that_they_were_read_from():
+    read = {"inputs": {"gradients": "mlp"}}
+    stages = {
+        "one": {"kind": "decompose", "metrics": samples.decompose()} | read,
+        "compared": {"kind": "directions", "metrics": samples.directions()} | read,
+        "text": {"kind": "task", "metrics": {}},
+    }
+    rows = rows_of(stages)
+    assert {row["of"] for row in rows} == {"mlp"}
+    parts = [row["part"] for row in rows]
+    assert parts == ["learned"] * 2 + ["set"] * 3 + ["example"]
+    assert [row["chosen"] for row in rows[:2]] == [True, False]
+    learned = rows[2]
+    assert learned["name"] == "l3d-1" and learned["error"] == 0.5
+    assert learned["below_pca"] == 0.25 and learned["below_pca_low"] == -0.25
+    assert learned["effect_ratio"] == 4.0 and learned["kl_active"] is None
+    assert rows[-1]["contexts"] == ["a first[ <b>]"]

@@ -1,0 +1,49 @@
+"""Directions in parameter space, on the page and in the terminal."""
+
+from pathlib import Path
+
+import pytest
+
+from tapeout.errors import RunError
+from tapeout.report import tables_of
+
+from . import samples
+from .samples import page_of, stage
+from .test_terminal import drawn
+
+
+def test_sets_stand_beside_each_other_with_examples(tmp_path: Path):
+    page = page_of(tmp_path, {"compared": stage("directions", samples.directions())})
+    for shown in ("learned, seed 1", "random, same rank", "principal, full rank", "Direction 17"):
+        assert shown in page
+    assert "␣&lt;b&gt;" in page and "<b> " not in page and "⏎" in page
+    assert "20.0 active in a sample" in page and "rank 1 and 2" in page
+
+
+def test_principal_directions_are_not_below_themselves(tmp_path: Path):
+    text = drawn(tables_of({"d": stage("directions", samples.directions())})[0])
+    (line,) = [line for line in text.splitlines() if line.startswith("principal")]
+    assert "–" in line
+    assert "17" in text and "␣the" in text
+
+
+def test_what_was_learned_says_what_was_chosen(tmp_path: Path):
+    stages = {"one": stage("decompose", samples.decompose())}
+    text = drawn(tables_of(stages)[0], width=130)
+    assert "learning_rate=0.01 (of 2)" in text and "0.710" in text
+    assert "Learned directions" in page_of(tmp_path, stages)
+
+
+def test_toys_have_the_columns_that_they_were_measured_by(tmp_path: Path):
+    stages = {"a": stage("toy", samples.toy()), "b": stage("toy", samples.toy())}
+    del stages["b"]["metrics"]["measures"]["mmcs"]
+    text = drawn(tables_of(stages)[0])
+    assert "mmcs" in text and "cap on a" not in text and "5/5" in text
+    assert "Toys" in page_of(tmp_path, stages)
+
+
+def test_damage_is_said(tmp_path: Path):
+    broken = samples.directions()
+    broken["sets"][0]["error"] = "much"
+    with pytest.raises(RunError, match="not an object"):
+        page_of(tmp_path, {"compared": stage("directions", broken)})
