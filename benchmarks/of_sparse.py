@@ -72,20 +72,21 @@ def dense_to_sparse(rows: list[dict[str, Any]], target: float, size: str) -> tup
     A task counts where both models reach the target with every seed; its size is the geometric
     mean over seeds.
     """
-    sizes: dict[tuple[str, str], list[int]] = {}
-    for row in rows:
-        if row["method"] != "attribution" and row["target_loss"] == target:
-            sizes.setdefault((row["task"], row["model"]), []).append(max(row[size], 1))
-    seeds = max(map(len, sizes.values()), default=0)
-    tasks = sorted({task for task, _ in sizes})
-    both = [t for t in tasks if all(len(sizes.get((t, model), [])) == seeds for model in MODELS)]
-    logs = [_log_mean(sizes[task, "dense"]) - _log_mean(sizes[task, "sparse"]) for task in both]
+    sizes = {model: sizes_of(rows, target, size, model) for model in MODELS}
+    both = sorted(set(sizes["sparse"]) & set(sizes["dense"]))
+    logs = [math.log(sizes["dense"][task] / sizes["sparse"][task]) for task in both]
     return len(both), math.exp(math.fsum(logs) / len(logs)) if logs else math.nan
 
 
-def _log_mean(values: list[int]) -> float:
-    return math.fsum(map(math.log, values)) / len(values)
-
-
-if __name__ == "__main__":
-    main()
+def sizes_of(rows: list[dict[str, Any]], target: float, size: str, model: str) -> dict[str, float]:
+    """Task -> size of its learned circuit, for the tasks that reach the target with every seed."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        if row["method"] != "attribution" and row["target_loss"] == target:
+            found.setdefault((row["task"], row["model"]), []).append(max(row[size], 1))
+    seeds = max(map(len, found.values()), default=0)
+    return {
+        task: math.exp(math.fsum(map(math.log, own)) / seeds)
+        for (task, of), own in found.items()
+        if of == model and len(own) == seeds
+    }
