@@ -8,7 +8,8 @@ coefficients that fit best on the same directions, `below_pca` by how much an er
 that of principal directions on the same samples (`fitted_below_pca` where both are fitted): all
 with 95% bootstrap intervals over samples. `effect_ratio` is how many times more predictions change
 (KL) where a direction is active than elsewhere when weights move along it, the geometric mean over
-`moved` directions with a bootstrap over them. Rows of `part` `example` are the directions that the
+`moved` directions with a bootstrap over them; all are moved until the mean change is `effect` nats,
+which takes `moved_by` of the weights' norm. Rows of `part` `example` are the directions that the
 first decomposition uses most.
 """
 
@@ -62,7 +63,17 @@ def learned(of: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:
 
 def compared(of: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:
     """One row a set."""
-    names = ("split", "n", "train_n", "count", "active", "per_sample", "window", "references")
+    names = (
+        "split",
+        "n",
+        "train_n",
+        "count",
+        "active",
+        "per_sample",
+        "window",
+        "references",
+        "effect",
+    )
     about = {"part": "set", "of": of} | {name: metrics[name] for name in names}
     rows = []
     for one in metrics["sets"]:
@@ -73,6 +84,7 @@ def compared(of: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:
         ratio = specific.get("ratio", {})
         row |= {f"effect_ratio{end}": ratio.get(key) for end, key in ENDS.items()}
         moved = specific["rows"]
+        row["moved_by"] = specific.get("moved")
         row |= {"moved": len(moved), "not_measured": specific["left_out"]}
         for key in ("active", "rest"):
             row[f"kl_{key}"] = sum(x[key] for x in moved) / len(moved) if moved else None

@@ -140,10 +140,14 @@ def test_a_token_s_own_weights_are_specific_to_it():
     tokens = Factored.of(Directions(factors={"table.weight": (rows, one)}, shapes=shapes))
     holds = (ids[:, :, None] == torch.arange(WORDS)).any(1).float()
     share = float(holds.mean()) + 0.01  # what does not bear on a sample never counts
-    found = specificities(tokens, moving, holds, active=share, size=0.2, directions=20, samples=8)
+    found = specificities(
+        tokens, moving, holds, active=share, effect=0.01, directions=20, samples=8
+    )
     assert found.rows and all(row.rest < 1e-6 < row.active for row in found.rows)
     assert found.ratio.low > 10
-    spread = specificities(tokens, moving, torch.rand(40, WORDS), active=share, size=0.2)
+    for row in found.rows:
+        assert (row.active + row.rest) / 2 == pytest.approx(0.01, rel=0.2) and row.moved > 0
+    spread = specificities(tokens, moving, torch.rand(40, WORDS), active=share, effect=0.01)
     assert spread.ratio.value < found.ratio.low
 
 

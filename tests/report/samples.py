@@ -161,7 +161,7 @@ def decompose() -> Json:
 def directions() -> Json:
     def one(name: str, error: float, ratio: float) -> Json:
         parts = {"error": error, "fitted": error - 0.0625, "below_pca": 0.75 - error}
-        specific = {"left_out": 2, "rows": [], "ratio": average(ratio)}
+        specific = {"left_out": 2, "rows": [], "ratio": average(ratio), "moved": 0.005}
         parts["fitted_below_pca"] = 0.0
         own = {"name": name, "numbers": 6336, "unused": 4, "specificity": specific}
         return own | {key: average(value) for key, value in parts.items()}
@@ -179,7 +179,7 @@ def directions() -> Json:
         "per_sample": True,
         "window": 8,
         "references": 3,
-        "size": 0.02,
+        "effect": 0.01,
         "sets": [one("l3d-1", 0.5, 4.0), one("random", 1.0, 1.0), one("pca", 0.75, 2.0)],
         "examples": [{"direction": 17, "used": 0.25, "contexts": [context]} | ends],
     }

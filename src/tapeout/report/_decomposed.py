@@ -20,7 +20,15 @@ WORDS = {
     "svd": "weights' singular, same rank",
     "pca": "principal, full rank",
 }
-HEAD = ("Directions", "Numbers each", "Error", "Fitted", "Below principal", "Effect ratio")
+HEAD = (
+    "Directions",
+    "Numbers each",
+    "Error",
+    "Fitted",
+    "Below principal",
+    "Effect ratio",
+    "Moved by",
+)
 NARROW = ("Directions", "Error", "Below principal", "Effect ratio")
 """What has room in a terminal."""
 
@@ -29,7 +37,8 @@ WHAT = (
     "fit best on the same directions; below principal: by how much it is lower than that of "
     "principal directions on the same samples. Effect ratio: how many times more the model's "
     "predictions change (KL) where a direction is active than elsewhere, the geometric mean over "
-    "directions. 95% bootstrap intervals"
+    "directions that are moved until it is the same on average; moved by: how far that is, as a "
+    "part of the weights' norm. 95% bootstrap intervals"
 )
 MISSING = "–"
 
@@ -74,7 +83,7 @@ class Compared:
         )
         how = (
             f"{joined(parameters[:4])}{' and more' if len(parameters) > 4 else ''}; weights are "
-            f"moved by {percent(fields.finite('size'))} of their norm, both ways"
+            f"moved until predictions change by {number(fields.finite('effect'))} nats (mean KL)"
         )
         lines = [_line(row) for row in fields.children("sets")]
         return cls(words, how, lines, [_example(row) for row in fields.children("examples")])
@@ -85,9 +94,10 @@ def _line(fields: Fields) -> Line:
     title = WORDS.get(key, f"learned, seed {key.rpartition('-')[2]}")
     specific = fields.child("specificity")
     ratio = str(Average.of(specific.child("ratio"))) if "ratio" in specific else MISSING
+    moved = percent(specific.finite("moved"), 2) if "moved" in specific else MISSING
     below = MISSING if key == "pca" else str(Average.of(fields.child("below_pca")))
     error, fitted = (str(Average.of(fields.child(part))) for part in ("error", "fitted"))
-    return Line(title, [f"{fields.whole('numbers'):,}", error, fitted, below, ratio])
+    return Line(title, [f"{fields.whole('numbers'):,}", error, fitted, below, ratio, moved])
 
 
 def _example(fields: Fields) -> Example:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -15,6 +16,10 @@ from .._divergence import kl
 from .._network import Network, Samples, rows_of
 
 ROWS_AT_ONCE = 32
+START = 2e-3
+"""Of the weights' norm: the first delta that is tried."""
+GUESSES, FASTEST = 5, 30.0
+"""Of a delta: how many, and by how much the next may differ."""
 
 
 class Moving:
@@ -48,18 +53,42 @@ class Moving:
     def divergences(
         self, direction: Mapping[str, Tensor], delta: float, samples: Int[Tensor, " chosen"]
     ) -> Float[Tensor, " chosen"]:
-        """KL(W || W + delta v) of some samples, in nats; over a row's positions it is the mean."""
-        moved = {
-            name: weight + delta * direction[name].to(weight)
-            for name, weight in self.weights.items()
-        }
+        """KL(W || W + delta v) of some samples in nats, the mean of both signs of delta.
+
+        Over the positions of a row, where a sample is a row, it is their mean.
+        """
+        found = []
         with torch.no_grad(), self.network.frozen():
-            return torch.cat(
-                [
-                    kl(self._outputs(part, moved), self._outputs(part, self.weights))
-                    for part in samples.split(ROWS_AT_ONCE)
-                ]
-            )
+            for part in samples.split(ROWS_AT_ONCE):
+                before = self._outputs(part, self.weights)
+                both = [self._moved(part, direction, sign * delta) for sign in (1, -1)]
+                found.append(torch.stack([kl(after, before) for after in both]).mean(0))
+        return torch.cat(found)
+
+    def matched(
+        self,
+        direction: Mapping[str, Tensor],
+        samples: Int[Tensor, " chosen"],
+        *,
+        effect: float,
+    ) -> tuple[float, Float[Tensor, " chosen"]]:
+        """A delta at which the divergences of some samples have a mean of `effect`, and those.
+
+        Divergences grow with the square of small deltas, and the next delta is guessed from that or
+        from the last two; the mean comes within a tenth of what is asked for, or as near as a few
+        guesses do.
+        """
+        delta, power, last = START * self.norm, 2.0, None
+        for _ in range(GUESSES):
+            found = self.divergences(direction, delta, samples)
+            place = math.log(delta), math.log(max(float(found.mean()), 1e-9))
+            if last is not None:
+                power = min(max((place[1] - last[1]) / (place[0] - last[0]), 1.0), 4.0)
+            growth = math.exp((math.log(effect) - place[1]) / power)
+            if abs(growth - 1) < 0.05:
+                return delta, found
+            delta, last = delta * min(max(growth, 1 / FASTEST), FASTEST), place
+        return delta, self.divergences(direction, delta, samples)
 
     def derivatives(
         self, direction: Mapping[str, Tensor], samples: Int[Tensor, " chosen"]
@@ -75,6 +104,12 @@ class Moving:
                     (along,),
                 )[1:]
         return torch.cat(found)
+
+    def _moved(
+        self, samples: Int[Tensor, " chosen"], direction: Mapping[str, Tensor], delta: float
+    ) -> Tensor:
+        weights = self.weights.items()
+        return self._outputs(samples, {n: w + delta * direction[n].to(w) for n, w in weights})
 
     def _outputs(self, samples: Int[Tensor, " chosen"], weights: Mapping[str, Tensor]) -> Tensor:
         whole = self.network.outputs(self.inputs[samples // self.each], weights)

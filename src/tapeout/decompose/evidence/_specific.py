@@ -25,12 +25,14 @@ class Specific:
     Attributes:
         direction: its place.
         samples: in how many samples it is active.
+        moved: how far, as a part of the norm of the weights that move.
         active: mean KL over (some of) those, in nats.
         rest: over as many others.
     """
 
     direction: int
     samples: int
+    moved: float
     active: float
     rest: float
 
@@ -58,6 +60,11 @@ class Specificity:
         value, low, high = map(math.exp, (found.value, found.low, found.high))
         return Average(value, low, high, found.n)
 
+    @property
+    def moved(self) -> float:
+        """How far directions are moved, the geometric mean."""
+        return math.exp(sum(math.log(row.moved) for row in self.rows) / len(self.rows))
+
 
 def mean_impacts(candidate: Candidate, sets: Sequence[Gradients]) -> Float[Tensor, "samples count"]:
     """How strongly each direction bears on each sample, over several references (eq. 10).
@@ -75,20 +82,23 @@ def specificities(
     impacts: Float[Tensor, "samples count"],
     *,
     active: float,
-    size: float,
+    effect: float = 0.01,
     directions: int = 12,
     samples: int = 32,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Specificity:
-    """Move the weights along directions, one by one and both ways.
+    """Move the weights along directions, one by one and both ways, until predictions change.
+
+    Directions differ by orders of magnitude in what a step of one length does, and a large change
+    hides where it began, so all are moved as far as the mean change is the same.
 
     Args:
         candidate: the directions.
         moving: the model, with the samples of `impacts`.
         impacts: see `mean_impacts`.
         active: the part of all impacts, the largest, at which a direction is active.
-        size: how far, as a part of the norm of the weights that move.
+        effect: mean KL over the samples that are drawn, in nats.
         directions: so many are drawn of those that are active in enough samples.
         samples: at most so many in which it is active, and as many others, both drawn.
         seed: of the draws.
@@ -99,19 +109,18 @@ def specificities(
     often = counts.sum(0)
     fit = ((often >= LEAST) & (len(counts) - often >= LEAST)).nonzero().flatten()
     chosen = fit[torch.randperm(len(fit), generator=draws)[:directions]].sort().values
-    delta, rows = size * moving.norm, []
+    rows = []
     for done, index in enumerate(chosen.tolist(), 1):
         direction = candidate.dense(index)
         places = [counts[:, index].nonzero().flatten(), (~counts[:, index]).nonzero().flatten()]
         taken = min(samples, *map(len, places))
         drawn = [some[torch.randperm(len(some), generator=draws)[:taken]] for some in places]
-        changes = sum(
-            moving.divergences(direction, sign * delta, torch.cat(drawn)) / 2 for sign in (1, -1)
-        )
-        on, off = torch.as_tensor(changes).split(taken)
+        delta, changes = moving.matched(direction, torch.cat(drawn), effect=effect)
+        on, off = changes.split(taken)
         row = Specific(
             direction=index,
             samples=len(places[0]),
+            moved=delta / moving.norm,
             active=float(on.mean()),
             rest=float(off.mean()),
         )

@@ -45,7 +45,7 @@ class DirectionStage(Stage):
         decompositions: all of one count, rank, active share and normalisation.
         moved: how many directions of every set the weights are moved along.
         moved_on: samples in which one is active, at most, and as many others.
-        size: how far, as a part of the norm of the weights that move.
+        effect: how far: until the model's predictions change by that, mean KL in nats.
         shown: how many of the first decomposition's directions come with examples.
         contexts, tokens: of each.
         seed: of random directions and draws.
@@ -60,7 +60,7 @@ class DirectionStage(Stage):
     decompositions: tuple[str, ...] = refs("decompose", every=True)
     moved: int = 12
     moved_on: int = 32
-    size: float = 0.02
+    effect: float = 0.01
     shown: int = 20
     contexts: int = 6
     tokens: int = 6
@@ -85,7 +85,7 @@ class DirectionStage(Stage):
             "window": work.metrics["gradients"]["window"],
             "references": len(compared.test),
             "moved_on": self.moved_on,
-            "size": self.size,
+            "effect": self.effect,
             **{key: about[key] for key in ("count", "active", "ranks", "per_sample")},
             "sets": [{"name": label} | row | rows[label] for label, row in sets.items()],
             "examples": examples["rows"],
@@ -174,7 +174,7 @@ class _Compared:
             self.moving,
             self._impacts(label),
             active=self.config.active,
-            size=stage.size,
+            effect=stage.effect,
             directions=stage.moved,
             samples=stage.moved_on,
             seed=stage.seed,
@@ -182,7 +182,7 @@ class _Compared:
         )
         facts: dict[str, Any] = {"left_out": found.left_out}
         if found.rows:
-            facts["ratio"] = found.ratio.to_dict()
+            facts |= {"ratio": found.ratio.to_dict(), "moved": found.moved}
         return {"specificity": facts | {"rows": [asdict(row) for row in found.rows]}}
 
     def _impacts(self, label: str) -> Tensor:
