@@ -105,8 +105,8 @@ def test_the_selected_circuit_is_marked_on_its_frontier(tmp_path: Path) -> None:
 
 def test_stages_of_other_kinds_are_shown_with_their_numbers(tmp_path: Path) -> None:
     metrics = {"deep": {"loss": 0.123, "steps": [1, 2]}, "note": "x"}
-    text = Page(page_of(tmp_path, {"later": stage("decompose", metrics)})).text
-    for words in ("later", "decompose", "deep.loss", "0.123", "[1, 2]"):
+    text = Page(page_of(tmp_path, {"later": stage("audit", metrics)})).text
+    for words in ("later", "audit", "deep.loss", "0.123", "[1, 2]"):
         assert words in text
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from ._fields import Fields
 from ._html import Html, code, details, isolated, join, name, section, table, tag
 from ._plain import plain
-from ._text import joined, number, percent, short
+from ._text import clean, joined, number, percent, short
 from ._values import Average
 from ._weights_view import seen
 
@@ -208,7 +208,7 @@ def learned_table(stages: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     drawn = plain("Learned directions")
     _columns(drawn, "Stage", *LEARNED, words=(7,))
     for title, metrics in stages:
-        drawn.add_row(*map(Text, [title, *_learned(Fields(metrics, "decompose metrics"))]))
+        drawn.add_row(*map(Text, [clean(title), *_learned(Fields(metrics, "decompose metrics"))]))
     return drawn
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from ._fields import Fields
 from ._html import Html, join, name, section, table
 from ._plain import plain
-from ._text import number
+from ._text import clean, number
 
 MEASURES = {
     "mmcs": "MMCS",
@@ -39,7 +39,7 @@ def toys_table(stages: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     Raises:
         RunError: the metrics are not those of such stages.
     """
-    head, rows = _rows([(title, Fields(m, "toy metrics")) for title, m in stages])
+    head, rows = _rows([(clean(title), Fields(m, "toy metrics")) for title, m in stages])
     drawn = plain("Toys taken apart")
     for place, words in enumerate(head):
         justify = "left" if place in WORDS else "right"
