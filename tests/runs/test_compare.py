@@ -9,6 +9,7 @@ from tapeout.errors import RecipeError, RunError
 from tapeout.report import methods_table, write_methods_page
 from tapeout.runs import comparison_recipe, comparison_rows, read_comparison, run_recipe
 
+from ..report.test_terminal import drawn
 from .test_cli import here, run  # noqa: F401
 
 
@@ -85,6 +86,9 @@ def test_means_of_another_text_and_weights_of_circuits(given, tmp_path):
     assert row["target_loss"] == 5.0 and row["replacement"].startswith("mean")
     proof = finished["words.found.lossy.0.proof"].metrics
     assert row["loss"] == proof["calibration"]["loss"]["with"]["value"] != row["loss_uncalibrated"]
+    none = dict.fromkeys(("heads", "heads_total", "edges_total"))  # as of weight-sparse models
+    assert "12" in drawn(methods_table([row | none | {"edges": 12}]))
+    write_methods_page(tmp_path, "t", [row | none | {"edges": 12}])
     counted = comparison_recipe(read_comparison(written(tmp_path, data | {"weights": True})))
     assert "words.found.lossy.0.weights" in [planned.name for planned in counted.stages]
 

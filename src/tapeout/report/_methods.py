@@ -89,7 +89,9 @@ def _tasks(rows: Rows) -> list[tuple[str, list[Fields]]]:
         first = some[0]
         full = [f"{first.text('metric_name')} {number(first.finite('full_metric'))}"]
         for part in ("heads", "edges"):
-            full += next(([f"{r.whole(f'{part}_total'):,} {part}"] for r in some if part in r), [])
+            full += next(
+                ([f"{r.whole(f'{part}_total'):,} {part}"] for r in some if f"{part}_total" in r), []
+            )
         setting = f"{first.text('replacement')} replacement"
         words = f"{task}: {first.text('split')}, n = {first.whole('n'):,}, {setting}"
         titled.append((clean(f"{words}; full model: {', '.join(full)}"), some))
@@ -132,6 +134,6 @@ def _chart(across: str, rows: Sequence[Fields], part: str) -> Html:
             high=row.finite("kl_high"),
         )
         for row in rows
-        if part in row
+        if part in row and f"{part}_total" in row  # weights are counted, but not against a total
     ]
     return scatter(dots, across=across, up="KL from the full model, nats")
