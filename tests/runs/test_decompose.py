@@ -9,7 +9,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from tapeout.decompose import Decomposition, StoredGradients
+from tapeout.decompose import Decomposition, StoredGradients, _learner
 from tapeout.errors import DecomposeError, RecipeError
 from tapeout.runs import parse_recipe, run_recipe
 
@@ -136,6 +136,17 @@ def test_gradients_that_are_not_finite_are_said(recipe: dict[str, Any], tmp_path
     save_file(tensors, path, metadata=head)
     recipe["stages"]["one"] = {"kind": "decompose", "count": 4, "steps": 2}
     with pytest.raises(DecomposeError, match="1 of 40 samples are not finite, that of sample 3"):
+        run_recipe(parse_recipe(recipe), tmp_path / "run")
+
+
+def test_directions_that_are_all_dead_are_said(
+    recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_learner, "batch_top_k", lambda values, share: values.isnan())
+    stages = recipe["stages"]
+    stages["one"] = {"kind": "decompose", "count": 4, "steps": 2, "revive_every": 1}
+    recipe["stages"] = {name: stages[name] for name in ("model", "text", "gradients", "one")}
+    with pytest.raises(DecomposeError, match="all 4 directions are dead"):
         run_recipe(parse_recipe(recipe), tmp_path / "run")
 
 
