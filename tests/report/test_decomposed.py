@@ -17,6 +17,7 @@ def test_sets_stand_beside_each_other_with_examples(tmp_path: Path):
     for shown in ("learned, seed 1", "random, same rank", "principal, full rank", "Direction 17"):
         assert shown in page
     assert "␣&lt;b&gt;" in page and "<b> " not in page and "⏎" in page
+    assert "leave 50.0% of held-out gradients" in page and "leave 75.0% with 6,336" in page
     assert "20.0 active in a sample" in page and "rank 1 and 2" in page
 
 

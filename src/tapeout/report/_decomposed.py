@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ._fields import Fields
+from ._fields import Fields, damaged
 from ._html import Html, code, details, isolated, join, name, section, table, tag
 from ._plain import plain
 from ._text import clean, joined, number, percent, short
@@ -20,26 +20,22 @@ WORDS = {
     "svd": "weights' singular, same rank",
     "pca": "principal, full rank",
 }
-HEAD = (
-    "Directions",
-    "Numbers each",
-    "Error",
-    "Fitted",
-    "Below principal",
-    "Effect ratio",
-    "Moved by",
-)
+HEAD = ("Directions", "Numbers each", "Error", "Fitted", "Below principal")
+EFFECTS = ("Directions", "Effect ratio", "Moved by", "Measured", "Not measured")
 NARROW = ("Directions", "Error", "Below principal", "Effect ratio")
 """What has room in a terminal."""
 
-WHAT = (
+ERRORS = (
     "Error: the part of held-out gradients that is not rebuilt; fitted: with the coefficients that "
-    "fit best on the same directions; below principal: by how much it is lower than that of "
-    "principal directions on the same samples. Effect ratio: how many times more the model's "
-    "predictions change (KL) where a direction is active than elsewhere, the geometric mean over "
-    "directions that are moved until it is the same on average; moved by: how far that is, as a "
-    "part of the weights' norm. 95% bootstrap intervals"
+    "fit best on the same directions; below principal: by how much the error is lower than that of "
+    "principal directions on the same samples"
 )
+RATIOS = (
+    "Effect ratio: how many times more the model's predictions change (KL) where a direction is "
+    "active than elsewhere, the geometric mean over those measured, each moved until predictions "
+    "change alike on average"
+)
+INTERVALS = "95% bootstrap intervals"
 MISSING = "–"
 
 
@@ -48,7 +44,17 @@ class Line:
     """One set of directions."""
 
     title: str
-    cells: list[str]
+    errors: list[str]
+    effects: list[str]
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """All of them by their columns."""
+        own = [
+            *zip(HEAD[1:], self.errors, strict=True),
+            *zip(EFFECTS[1:], self.effects, strict=True),
+        ]
+        return {"Directions": self.title} | dict(own)
 
 
 @dataclass(frozen=True)
@@ -95,9 +101,17 @@ def _line(fields: Fields) -> Line:
     specific = fields.child("specificity")
     ratio = str(Average.of(specific.child("ratio"))) if "ratio" in specific else MISSING
     moved = percent(specific.finite("moved"), 2) if "moved" in specific else MISSING
-    below = MISSING if key == "pca" else str(Average.of(fields.child("below_pca")))
-    error, fitted = (str(Average.of(fields.child(part))) for part in ("error", "fitted"))
-    return Line(title, [f"{fields.whole('numbers'):,}", error, fitted, below, ratio, moved])
+    parts = ("error", "fitted", "below_pca")
+    error, fitted, below = (_thousandths(Average.of(fields.child(part))) for part in parts)
+    counts = f"{len(specific.children('rows')):,}", f"{specific.whole('left_out'):,}"
+    errors = [f"{fields.whole('numbers'):,}", error, fitted, MISSING if key == "pca" else below]
+    return Line(title, errors, [ratio, moved, *counts])
+
+
+def _thousandths(found: Average) -> str:
+    """Parts of the energy; of small differences further digits say nothing."""
+    value, low, high = (f"{x:.3f}".replace("-", "−") for x in (found.value, found.low, found.high))
+    return f"{value} [{low}, {high}]"
 
 
 def _example(fields: Fields) -> Example:
@@ -116,6 +130,28 @@ def _example(fields: Fields) -> Example:
     )
 
 
+def directions_sentence(fields: Fields) -> Html:
+    """Errors of the first learned set and of principal directions, in a sentence.
+
+    Raises:
+        RunError: there are no such sets.
+    """
+    sets = fields.children("sets")
+    rows = sets[:1] + [row for row in sets[1:] if row.text("name") == "pca"][:1]
+    if len(rows) < 2:
+        raise damaged(f"{fields.where}.sets", "learned and principal directions")
+    learned, principal = rows
+    active = number(fields.finite("active") * fields.whole("count"))
+    left, theirs = (percent(Average.of(row.child("error")).value) for row in rows)
+    return join(
+        f"Of {fields.whole('count'):,} learned directions {active} count in a sample and leave "
+        f"{left} of held-out gradients (",
+        name(fields.text("split")),
+        f", n = {fields.whole('n'):,}) with {learned.whole('numbers'):,} numbers a direction; "
+        f"principal directions leave {theirs} with {principal.whole('numbers'):,}.",
+    )
+
+
 def directions_tables(metrics: Mapping[str, Any]) -> RenderableType:
     """All sets of directions beside each other, and tokens of the most used ones.
 
@@ -124,11 +160,10 @@ def directions_tables(metrics: Mapping[str, Any]) -> RenderableType:
     """
     found = Compared.of(Fields(metrics, "directions metrics"))
     drawn = plain(f"Directions on {found.words}")
-    shown = [HEAD.index(head) for head in NARROW]
     _columns(drawn, *NARROW)
     for line in found.lines:
-        drawn.add_row(*(Text([line.title, *line.cells][place]) for place in shown))
-    drawn.caption = Text(f"{WHAT}.")
+        drawn.add_row(*(Text(line.cells[head]) for head in NARROW))
+    drawn.caption = Text(f"{ERRORS}. {RATIOS}. {INTERVALS}.")
     tokens = plain("What the most used directions make more likely, and less")
     _columns(tokens, "Direction", "Used in", "More likely", "Less likely", words=(2, 3))
     for example in found.examples[:8]:
@@ -150,10 +185,15 @@ def directions_section(stages: Sequence[tuple[str, Fields]]) -> Html:
     parts: list[Html] = []
     for title, fields in stages:
         found = Compared.of(fields)
-        rows = [[name(line.title), *line.cells] for line in found.lines]
-        caption = join(tag("b", name(title)), ": ", name(found.words), ". ", name(found.how))
-        caption = join(caption, ". ", WHAT, ".")
-        parts.append(table(caption, HEAD, [(None, rows)], label=f"Directions of {isolated(title)}"))
+        about = join(tag("b", name(title)), ": ", name(found.words), ". ")
+        errors = [[name(line.title), *line.errors] for line in found.lines]
+        caption = join(about, f"{ERRORS}. {INTERVALS}.")
+        label = isolated(title)
+        parts.append(table(caption, HEAD, [(None, errors)], label=f"Errors of {label}"))
+        effects = [[name(line.title), *line.effects] for line in found.lines]
+        caption = join(name(found.how), f". {RATIOS}; moved by: how far that is, as a part of the ")
+        caption = join(caption, f"weights' norm. {INTERVALS}.")
+        parts.append(table(caption, EFFECTS, [(None, effects)], label=f"Effects of {label}"))
         parts.append(_examples(title, found.examples))
     return section("Directions in parameter space", *parts)
 
@@ -188,7 +228,7 @@ def _ends(example: Example) -> Html:
         )
         for end in (example.up, example.down)
     )
-    return join("more", ups, ", less", downs)
+    return join("more likely ", ups, "; less likely ", downs)
 
 
 def _context(parts: tuple[str, str, str]) -> Html:

@@ -1,5 +1,6 @@
 """What a reader with ten seconds takes home: sentences that the results bear out, nothing else."""
 
+from ._decomposed import directions_sentence
 from ._evidence import Evidence
 from ._html import Html, join, name
 from ._results import Results, Stage
@@ -16,6 +17,8 @@ def headline(results: Results) -> list[Html]:
         return [_recovered(results, stage, found), _needed(found), *_cut_out(results, stage)]
     if results.frontiers:
         return [_sized(results, *results.frontiers[0]), *_cut_out(results, None)]
+    if compared := results.of_kind("directions"):
+        return [directions_sentence(compared[0].metrics)]
     if results.tasks:
         stage, task = results.tasks[0]
         accuracy = task.worth.accuracy
