@@ -20,8 +20,8 @@ WORDS = {
     "svd": "weights' singular, same rank",
     "pca": "principal, full rank",
 }
-HEAD = ("Directions", "Numbers each", "Error", "Fitted", "Below principal")
-EFFECTS = ("Directions", "Effect ratio", "Moved by", "Measured", "Not measured")
+HEAD = ("Directions", "Error", "Fitted", "Below principal")
+EFFECTS = ("Directions", "Numbers each", "Effect ratio", "Moved by", "Measured", "Not measured")
 NARROW = ("Directions", "Error", "Below principal", "Effect ratio")
 """What has room in a terminal."""
 
@@ -104,8 +104,8 @@ def _line(fields: Fields) -> Line:
     parts = ("error", "fitted", "below_pca")
     error, fitted, below = (_thousandths(Average.of(fields.child(part))) for part in parts)
     counts = f"{len(specific.children('rows')):,}", f"{specific.whole('left_out'):,}"
-    errors = [f"{fields.whole('numbers'):,}", error, fitted, MISSING if key == "pca" else below]
-    return Line(title, errors, [ratio, moved, *counts])
+    errors = [error, fitted, MISSING if key == "pca" else below]
+    return Line(title, errors, [f"{fields.whole('numbers'):,}", ratio, moved, *counts])
 
 
 def _thousandths(found: Average) -> str:
