@@ -90,3 +90,7 @@ def sizes_of(rows: list[dict[str, Any]], target: float, size: str, model: str) -
         for (task, of), own in found.items()
         if of == model and len(own) == seeds
     }
+
+
+if __name__ == "__main__":
+    main()
