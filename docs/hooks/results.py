@@ -68,9 +68,16 @@ def _table(wanted: Mapping[str, Any], used: list[str]) -> str:
     if not rows:
         raise ValueError(f"no row of {wanted['file']} fits {wanted.get('where')}")
     columns = wanted["columns"]
+    asked = {re.split(r"\W", name)[0] for cell in columns.values() for name in _fields(cell)}
+    if missing := asked - set().union(*rows):
+        raise ValueError(f"no row of {wanted['file']} has {', '.join(sorted(missing))}")
     lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
     lines += [" | ".join(_Cells().format(cell, **row) for cell in columns.values()) for row in rows]
     return "\n".join(f"| {line} |" for line in lines)
+
+
+def _fields(cell: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(cell) if name]
 
 
 class _Cells(string.Formatter):
