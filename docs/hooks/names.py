@@ -155,15 +155,15 @@ def _defined(node: ast.stmt) -> Iterator[str]:
 
 
 def _source(place: Path, name: str) -> tuple[Path, str]:
-    """The module that defines what `place` calls `name`, and its name there."""
-    for node in ast.walk(_tree(place)):
-        for alias in node.names if isinstance(node, ast.ImportFrom) and node.level else ():
+    """The module that defines what `place` calls `name`, and its name there; none for a module."""
+    imports = (node for node in ast.walk(_tree(place)) if isinstance(node, ast.ImportFrom))
+    for node in imports:
+        for alias in node.names if node.level else ():
             if (alias.asname or alias.name) == name:
-                base = place if place.is_dir() else place.parent
-                base = base.parents[node.level - 2] if node.level > 1 else base
-                target = base.joinpath(*(node.module or "").split(".")) if node.module else base
+                base = (place / "__init__.py" if place.is_dir() else place).parents[node.level - 1]
                 if node.module is None:
                     return base / alias.name, ""
+                target = base.joinpath(*node.module.split("."))
                 return _source(target if target.is_dir() else target.with_suffix(".py"), alias.name)
     return place, name
 
