@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tapeout.errors import CorpusError
-from tapeout.sparse import END, Corpus, CorpusConfig, TokenFile, prepare
+from tapeout.sparse import END, Corpus, CorpusConfig, Document, TokenFile, prepare
+from tapeout.sparse._prepare import _names
 from tapeout.tasks.python import programs, usability
 
 from ..code_tokenizer import bytes_only, source_texts
@@ -56,6 +57,13 @@ def test_what_is_in_it(folder: Path, config: CorpusConfig):
     assert mixed.count(END) == 301
     assert len(set(re.findall(r"[a-z]+", mixed)) - set(re.findall(r"[a-z]+", listed))) > 20
     assert sum(fit.usable > 0 for fit in usability(corpus.tokenizer)) >= 18
+
+
+def test_names_do_not_change_with_the_process():
+    """Python's hashes do, so the order of equally frequent words is that of the text."""
+    words = [first + second + "x" for first in "zyxwvu" for second in "mabc"]
+    documents = [Document(f"{row}.py", " ".join(words), str(row)) for row in range(3)]
+    assert _names(documents) == words
 
 
 def test_a_finished_corpus_is_opened(folder: Path, config: CorpusConfig):

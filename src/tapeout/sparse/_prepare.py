@@ -163,7 +163,9 @@ def _sample(documents: Sequence[Document], config: CorpusConfig) -> list[str]:
 
 def _names(documents: Sequence[Document]) -> list[str]:
     """The most frequent short lower-case words, but for those of two documents or fewer."""
-    found = Counter(word for document in documents for word in set(WORD.findall(document.text)))
+    # each document's words in their order: a set's would change with the process
+    words = (dict.fromkeys(WORD.findall(document.text)) for document in documents)
+    found = Counter(word for some in words for word in some)
     return [word for word, count in found.most_common(NAMES) if count > 2]
 
 
