@@ -56,11 +56,12 @@ def strengths(steered: dict[str, Any]) -> list[dict[str, Any]]:
         for some in steered[kind] if kind == "random" else [steered[kind]]:
             about = {"part": kind, "channel": some["channel"], "split": steered["split"]}
             about |= {"n": steered["n"], "moved": some["moved"]["value"]}
+            about |= {"turned": some["turned"]["value"]}
             about |= {"most": steered["counterfactual"]["value"]}
             rows += [
                 about
                 | {"strength": row["strength"]}
-                | {a: row[a]["value"] for a in ("own", "other")}
+                | {a: row[a]["value"] for a in ("own", "other", "between")}
                 for row in some["rows"]
             ]
     return rows

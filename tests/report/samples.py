@@ -125,10 +125,11 @@ def bridge() -> Json:
 def steer(random: int = 2) -> Json:
     def channel(name: str, move: float) -> Json:
         rows = [
-            {"strength": s, "own": average(0.75 - move * s), "other": average(0.25 + move * s)}
+            {"strength": s, "own": average(0.75 - move * s)}
+            | {part: average(0.25 + move * s) for part in ("other", "between")}
             for s in (0.0, 0.5, 1.0)
         ]
-        return {"channel": name, "moved": average(move), "rows": rows}
+        return {"channel": name, "moved": average(move), "turned": average(2 * move), "rows": rows}
 
     return {
         "split": "quotes/test",

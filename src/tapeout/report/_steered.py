@@ -28,6 +28,7 @@ class Row:
     strength: float
     own: Average
     other: Average
+    between: Average
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Steering:
 
     channel: str
     moved: Average
+    turned: Average
     rows: list[Row]
 
     @classmethod
@@ -43,12 +45,12 @@ class Steering:
         rows = [
             Row(
                 row.finite("strength"),
-                Average.of(row.child("own")),
-                Average.of(row.child("other")),
+                *(Average.of(row.child(part)) for part in ("own", "other", "between")),
             )
             for row in fields.children("rows")
         ]
-        return cls(fields.text("channel"), Average.of(fields.child("moved")), rows)
+        moves = (Average.of(fields.child(part)) for part in ("moved", "turned"))
+        return cls(fields.text("channel"), *moves, rows)
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,12 @@ class Steered:
     @property
     def moves(self) -> list[list[str]]:
         """How far every channel moves the answer, fully patched."""
-        chosen = ["steered", self.chosen.channel, number(self.chosen.moved.value)]
-        rows = [[*chosen, self.chosen.moved.interval]]
-        for some in sorted(self.random, key=lambda item: -abs(item.moved.value)):
-            rows.append(["random", some.channel, number(some.moved.value), some.moved.interval])
+        random = sorted(self.random, key=lambda item: -abs(item.moved.value))
+        rows = []
+        for which, some in [("steered", self.chosen), *(("random", item) for item in random)]:
+            rows.append([which, some.channel])
+            for move in (some.moved, some.turned):
+                rows[-1] += [number(move.value), move.interval]
         return rows
 
     @property
@@ -95,23 +99,36 @@ class Steered:
         return [
             [
                 f"{row.strength:g}",
-                percent(row.other.value),
-                span(row.other.low, row.other.high),
                 percent(row.own.value),
-                span(row.own.low, row.own.high),
+                *(
+                    words
+                    for part in (row.other, row.between)
+                    for words in (percent(part.value), span(part.low, part.high))
+                ),
             ]
             for row in self.chosen.rows
         ]
 
     @property
-    def largest(self) -> str:
-        """The furthest that a random channel moves it."""
-        moves = [abs(some.moved.value) for some in self.random]
-        return number(max(moves)) if moves else ""
+    def summary(self) -> str:
+        """How far the channel moves it, and random ones at most."""
+        words = [
+            f"The channel moves it by {number(self.chosen.moved.value)}, and its part of both "
+            f"answers by {number(self.chosen.turned.value)}"
+        ]
+        if self.random:
+            most = [
+                number(max(abs(move.value) for move in moves))
+                for moves in zip(*((item.moved, item.turned) for item in self.random), strict=True)
+            ]
+            words.append(f"{len(self.random)} random channels by {most[0]} and {most[1]} at most")
+        return "; ".join(words)
 
 
-STRENGTHS = ("Strength", "Other answer", "95% interval", "Own answer", "95% interval")
-MOVES = ("Which", "Channel", "Moved at strength 1", "95% interval")
+STRENGTHS = (
+    "Strength", "Own answer", "Other answer", "95% interval", "Other of both", "95% interval",
+)  # fmt: skip
+MOVES = ("Which", "Channel", "Moved at strength 1", "95% interval", "Of both", "95% interval")
 
 
 def steered_table(metrics: Mapping[str, Any]) -> Table:
@@ -126,11 +143,8 @@ def steered_table(metrics: Mapping[str, Any]) -> Table:
         drawn.add_column(Text(head.lower()), justify="right", overflow="fold")
     for row in found.strengths:
         drawn.add_row(*map(Text, row))
-    random = f"; {len(found.random)} random channels by {found.largest} at most"
     drawn.caption = Text(
-        f"{WHAT}. The channel moves it by {number(found.chosen.moved.value)}"
-        f"{random if found.random else ''}; on the other prompt itself it is "
-        f"{percent(found.there.value)}."
+        f"{WHAT}. {found.summary}; on the other prompt itself it is {percent(found.there.value)}."
     )
     return drawn
 

@@ -70,6 +70,8 @@ def test_no_strength_changes_nothing(steering: Steering):
         assert none.own[row].item() == pytest.approx(chances[item.answers[0][0]].item(), abs=1e-6)
         other = chances[item.counterfactual_answer[0]].item()
         assert none.other[row].item() == pytest.approx(other, abs=1e-6)
+        part = other / (other + none.own[row].item())
+        assert none.between[row].item() == pytest.approx(part, abs=1e-6)
     assert gap(none.other, full.other) > 1e-4
 
 

@@ -197,13 +197,16 @@ class Steer(Stage):
         }
 
     def _facts(self, channel: Channel, found: list[Answers]) -> dict[str, Any]:
-        """`moved`: the other answer's probability, fully patched less untouched."""
+        """`moved`: the other answer's probability, fully patched less untouched; `turned`: the
+        same of its part of both answers."""
         none, full = (found[self.strengths.index(strength)] for strength in (0.0, 1.0))
         return {
             "channel": channel.name,
             "moved": _average(full.other - none.other),
+            "turned": _average(full.between - none.between),
             "rows": [
-                {"strength": s, "own": _average(some.own), "other": _average(some.other)}
+                {"strength": s}
+                | {part: _average(getattr(some, part)) for part in ("own", "other", "between")}
                 for s, some in zip(self.strengths, found, strict=True)
             ],
         }

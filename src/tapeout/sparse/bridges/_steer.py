@@ -66,6 +66,11 @@ class Answers:
     own: Float[Tensor, " prompts"]
     other: Float[Tensor, " prompts"]
 
+    @property
+    def between(self) -> Float[Tensor, " prompts"]:
+        """The other answer's part of both: which of the two the model would rather say."""
+        return self.other / (self.own + self.other)
+
 
 class Steering:
     """Interventions in one pair of models.
