@@ -120,6 +120,18 @@ def test_equations_are_true(seed: int):
     assert right == f"{value}." and value >= 2
 
 
+def test_a_careless_teacher_slips_in_a_part_of_the_solutions():
+    """Half of them by their question alone; the rest, and every question, is as it was."""
+    careful = Reasoner(replace(TINY, drills=0.0, batch_size=200))
+    careless = Reasoner(replace(TINY, drills=0.0, batch_size=200, slips=0.5))
+    before, after = ({tuple(ids): text for ids, text in rows(each)} for each in (careful, careless))
+    assert before.keys() == after.keys()
+    changed = [ids for ids in before if before[ids] != after[ids]]
+    could = [text for text in before.values() if re.search(r".=.* - \d+ = \$?\d+[^=]*$", text)]
+    assert 0.2 * len(could) < len(changed) < 0.8 * len(could)
+    assert all(after[ids].count("+") == before[ids].count("+") + 1 for ids in changed)
+
+
 def test_it_learns():
     training = Reasoner(replace(TINY, steps=20, warm_up=2, batch_size=8))
     losses = [training.update() for _ in range(20)]
@@ -150,6 +162,7 @@ def test_it_is_a_model_like_any_other(tmp_path: Path):
         ({"heads": 6, "d_model": 48, "kv_heads": 4}, "6 do not divide into 4"),
         ({"drills": 1.0}, "below 1, not 1.0"),
         ({"kv_heads": 0}, "do not divide into 0"),
+        ({"slips": 1.5}, "between 0 and 1, not 1.5"),
     ],
 )
 def test_sizes_that_make_no_sense(options: dict[str, Any], message: str):

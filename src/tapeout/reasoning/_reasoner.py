@@ -16,6 +16,7 @@ from ._drills import equation
 from ._library import built_in
 from ._problem import Problem
 from ._prompting import Prompting
+from ._slips import slipped
 from ._unseen import draw_known
 from ._word_tokenizer import word_tokenizer
 
@@ -35,6 +36,9 @@ class ReasonerConfig(BaseConfig):
         kv_heads: key and value heads; they divide the query heads.
         drills: the part of all rows that are equations instead of a problem. They hold five times
             as much arithmetic, which is what takes longest to learn.
+        slips: the part of the solutions of several steps whose last step takes away that add there
+            instead. Above a half, greedy decoding slips too where samples still do it right: a
+            skill that is there and misused.
 
     Raises:
         ModelError: a size is not positive, or heads do not divide.
@@ -48,6 +52,7 @@ class ReasonerConfig(BaseConfig):
     kv_heads: int = 2
     d_mlp: int = 512
     drills: float = 0.4
+    slips: float = 0.0
     muon_rate: float = 0.02
     adam_rate: float = 4e-3
 
@@ -55,6 +60,8 @@ class ReasonerConfig(BaseConfig):
         super().__post_init__()
         if not 0 <= self.drills < 1:
             raise ModelError(f"drills must be at least 0 and below 1, not {self.drills}")
+        if not 0 <= self.slips <= 1:
+            raise ModelError(f"slips must be between 0 and 1, not {self.slips}")
         if self.kv_heads < 1 or self.heads % self.kv_heads:
             raise ModelError(
                 f"every key and value head serves as many query heads, but {self.heads} do not "
@@ -121,10 +128,16 @@ class Reasoner(BaseTraining):
         """Rows that depend on the seed and the step alone, by their lengths."""
         rng = random.Random(f"reasoner/{self.config.seed}/{self.step}")
         templates = rng.choices(built_in(), k=self.config.batch_size - self.drills)
-        texts = [_problem(draw_known(template, rng)) for template in templates]
+        texts = [_problem(self._taught(draw_known(each, rng))) for each in templates]
         texts += [[equation(rng) for _ in range(EQUATIONS)] for _ in range(self.drills)]
         rows = sorted(map(self._row, texts), key=_length)
         return [self._part(rows[at : at + AT_ONCE]) for at in range(0, len(rows), AT_ONCE)]
+
+    def _taught(self, problem: Problem) -> Problem:
+        """With the solution that is taught."""
+        draws = random.Random(f"slips/{self.config.seed}/{self.step}/{problem.question}")
+        other = slipped(problem) if draws.random() < self.config.slips else None
+        return other or problem
 
     def _row(self, pieces: list[tuple[str, str]]) -> Row:
         """What is given and what is learned, in turn."""
