@@ -7,9 +7,10 @@ from ._decomposition import Decomposition
 from ._directions import Directions, Ranks, Shapes
 from ._divergence import DIVERGENCES
 from ._gradients import ExplicitGradients, Gradients
-from ._interventions import Effect, TurnedOff, impacts, moved, specificity, turned_off
+from ._interventions import Effect, TurnedOff, impacts, moved, specificity, strongest, turned_off
 from ._learner import Learner, decompose
 from ._network import Samples
+from ._nodes import channel_energies, node_energies, node_scores
 from ._references import draw_references
 from ._store import StoredGradients
 from ._structured import StructuredGradients
@@ -33,12 +34,16 @@ __all__ = [
     "StructuredGradients",
     "TurnedOff",
     "batch_top_k",
+    "channel_energies",
     "collect",
     "decompose",
     "draw_references",
     "gradients",
     "impacts",
     "moved",
+    "node_energies",
+    "node_scores",
     "specificity",
+    "strongest",
     "turned_off",
 ]

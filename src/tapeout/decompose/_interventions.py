@@ -13,9 +13,11 @@ from torch.func import functional_call
 
 from ..errors import DecomposeError, nearest
 from ..models import Model
+from ._decomposition import Decomposition
 from ._directions import Directions
 from ._errors import contracted_in_chunks
 from ._gradients import Gradients
+from ._meant import parameters_of
 
 
 def impacts(
@@ -38,6 +40,28 @@ def impacts(
         )
     pairs = contracted_in_chunks(gradients, encoder).abs()
     return pairs.reshape(-1, references, encoder.count).mean(1)
+
+
+def strongest(found: Decomposition, gradients: Gradients, count: int) -> dict[int, float]:
+    """The directions that bear most on some samples.
+
+    Args:
+        found: directions; those that are dead do not count.
+        gradients: of the samples, as a rule a task's (`collect_pairs`).
+        count: how many.
+
+    Returns:
+        Place of a direction -> the mean size of its coefficient, before any is left out; the
+        strongest first.
+
+    Raises:
+        DecomposeError: fewer directions are alive, or gradients that do not fit them.
+    """
+    if not 1 <= count <= len(found.alive):
+        raise DecomposeError(f"there are {len(found.alive)} directions alive to choose {count} of")
+    mean = found.coefficients(gradients, active=1.0).abs().mean(0).cpu()
+    order = found.alive[mean[found.alive].argsort(descending=True, stable=True)]
+    return {int(place): float(mean[place]) for place in order[:count]}
 
 
 @overload
@@ -224,13 +248,11 @@ def _values(
                 f"the directions have no parameter {pattern!r}: "
                 f"{nearest(pattern, directions.shapes)}"
             )
-    known = dict(model.named_parameters())
-    values: dict[str, Tensor] = {}
-    for name in directions.shapes:
-        if name not in known:
-            raise DecomposeError(f"the model has no parameter {name!r}: {nearest(name, known)}")
-        if any(fnmatchcase(name, pattern) for pattern in only):
-            values[name] = known[name].detach().clone()
+    values = {
+        name: p.detach().clone()
+        for name, p in parameters_of(model, directions).items()
+        if any(fnmatchcase(name, pattern) for pattern in only)
+    }
     for index, delta in amounts.items():
         for name, part in directions.dense(index).items():
             if name in values:

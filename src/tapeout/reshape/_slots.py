@@ -12,6 +12,7 @@ from ..errors import ReshapeError
 from ..models import Family, Model, Site, in_features, layers_of, out_features, qkv_rows
 
 QKV: tuple[Site, ...] = ("attn.q", "attn.k", "attn.v")
+Z: Site = "attn.z"
 MLP: Site = "mlp.post_act"
 PROJECTIONS = ("gate", "up", "down")
 """The projections that touch an MLP channel; without a gate, the second and the third."""
@@ -54,7 +55,7 @@ def lines_of(
     Args:
         model: any model.
         layer: of the site, which must be there.
-        site: `attn.q`, `attn.k`, `attn.v` or `mlp.post_act`.
+        site: `attn.q`, `attn.k`, `attn.v`, `attn.z` or `mlp.post_act`.
         projections: for MLP channels, which of the projections that touch them.
 
     Raises:
@@ -62,6 +63,8 @@ def lines_of(
     """
     family, block = model.anatomy.family, layers_of(model.hf, model.anatomy.family)[layer]
     width, at = model.shape.width(layer, site), f"{family.layers}.{layer}"
+    if site == Z:
+        return [Lines(f"{at}.{family.out}", "in", torch.arange(width))]
     if site in QKV:
         taps = [model.tap(layer, own) for own in QKV]
         found = [qkv_rows(block, family, taps)[QKV.index(site)]]

@@ -3,6 +3,7 @@
 from .._errors import prepared
 from ._baselines import random_directions, singular_directions
 from ._candidates import Candidate, Factored
+from ._coverage import Coverage, CoveredDirection, coverage
 from ._examples import TokenChange, changed_tokens
 from ._held_out import HeldOut, held_out
 from ._moving import Moving
@@ -12,6 +13,8 @@ from ._specific import Specific, Specificity, mean_impacts, specificities
 
 __all__ = [
     "Candidate",
+    "Coverage",
+    "CoveredDirection",
     "Factored",
     "HeldOut",
     "Moving",
@@ -20,6 +23,7 @@ __all__ = [
     "Specificity",
     "TokenChange",
     "changed_tokens",
+    "coverage",
     "held_out",
     "mean_impacts",
     "prepared",
