@@ -1,6 +1,6 @@
 """Directions in parameter space that few samples use at a time, found without a task (paper 4)."""
 
-from ._collect import Collecting, collect
+from ._collect import Collecting, GradientConfig, collect
 from ._compute import GradientPath, gradients
 from ._config import L3D
 from ._decomposition import Decomposition
@@ -11,6 +11,7 @@ from ._interventions import Effect, TurnedOff, impacts, moved, specificity, stro
 from ._learner import Learner, decompose
 from ._network import Samples
 from ._nodes import channel_energies, node_energies, node_scores
+from ._pairs import Pair, collect_pairs, pairs_of
 from ._references import draw_references
 from ._store import StoredGradients
 from ._structured import StructuredGradients
@@ -24,9 +25,11 @@ __all__ = [
     "Directions",
     "Effect",
     "ExplicitGradients",
+    "GradientConfig",
     "GradientPath",
     "Gradients",
     "Learner",
+    "Pair",
     "Ranks",
     "Samples",
     "Shapes",
@@ -36,6 +39,7 @@ __all__ = [
     "batch_top_k",
     "channel_energies",
     "collect",
+    "collect_pairs",
     "decompose",
     "draw_references",
     "gradients",
@@ -43,6 +47,7 @@ __all__ = [
     "moved",
     "node_energies",
     "node_scores",
+    "pairs_of",
     "specificity",
     "strongest",
     "turned_off",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
@@ -21,31 +21,59 @@ from ._references import draw_references
 from ._store import Store, StoredGradients, hashed
 from ._structured import StructuredGradients
 
+Taken = ExplicitGradients | StructuredGradients
+
 
 @dataclass(frozen=True, kw_only=True)
-class Collecting:
-    """How the gradients of a data set are taken.
+class GradientConfig:
+    """How gradients are taken.
 
     Attributes:
         divergence: `mse`, `public-code` or `kl`.
         parameters: names or globs of the parameters to differentiate by.
         samples: `row`, `last` or `token`, as in `gradients`.
         path: `auto`, `general` or `structured`, as in `gradients`.
-        references: whether a sample is compared with one of its batch or of all the data.
-        itself: also with itself.
         batch_size: rows in a batch, about; on disk, in a file.
         rows_at_once: rows in one forward and backward.
-        seed: of the references.
     """
 
     divergence: str = "mse"
     parameters: tuple[str, ...] = ("*",)
     samples: Samples = "row"
     path: GradientPath = "auto"
-    references: Literal["batch", "data"] = "batch"
-    itself: bool = False
     batch_size: int = 64
     rows_at_once: int = 16
+
+    def taking(self, model: nn.Module | Model) -> Taking:
+        """What takes them from a model.
+
+        Raises:
+            DecomposeError: no such parameter, divergence, samples or path.
+        """
+        names = ("divergence", "parameters", "samples", "path", "rows_at_once")
+        return Taking(model, *(getattr(self, name) for name in names))
+
+    def about(self, taking: Taking, data: Mapping[str, Tensor]) -> dict[str, Any]:
+        """What gradients on disk are of: the settings, and hashes of model and data."""
+        module = taking.network.module
+        settings = asdict(self)
+        del settings["rows_at_once"]  # memory's only
+        weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        return settings | {"model": hashed(weights), "inputs": hashed(data)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collecting(GradientConfig):
+    """How the gradients of a data set are taken, each sample against another one of it.
+
+    Attributes:
+        references: whether a sample is compared with one of its batch or of all the data.
+        itself: also with itself.
+        seed: of the references.
+    """
+
+    references: Literal["batch", "data"] = "batch"
+    itself: bool = False
     seed: int = 0
 
 
@@ -75,36 +103,52 @@ def collect(
     rows = rows_of(inputs)
     if not len(rows):
         raise DecomposeError("there are no rows to take gradients of")
-    taking = Taking(
-        model,
-        config.divergence,
-        config.parameters,
-        config.samples,
-        config.path,
-        config.rows_at_once,
-    )
+    taking = config.taking(model)
     batches = torch.arange(len(rows)).tensor_split(ceil(len(rows) / config.batch_size))
     with taking.network.frozen():
         each = taking.outputs(rows[:1]).shape[1]
         drawn = _drawn(config, [len(batch) * each for batch in batches])
-        store, todo = None, list(range(len(batches)))
-        if folder is not None:
-            about = _about(taking, config, rows)
-            store = Store.create(Path(folder), about, [len(own) for own in drawn])
-            todo = store.missing()
-        kept: list[ExplicitGradients | StructuredGradients] = []
-        if store is not None and len(todo) < len(batches):
-            taking.path = store.path  # batches of both kinds would not join
-        for done, number in enumerate(todo, len(batches) - len(todo) + 1):
+
+        def batch(number: int) -> Taken:
             compared = _compared(taking, rows, drawn[number], each)
-            found = taking.of(rows[batches[number]], compared)
-            if store is None:
-                kept.append(found)
-            else:
-                store.write(number, found)
-            if progress is not None:
-                progress(done, len(batches))
-    return _joined(kept) if folder is None else StoredGradients.load(folder)
+            return taking.of(rows[batches[number]], compared)
+
+        store = None
+        if folder is not None:
+            about = config.about(taking, {"inputs": rows})
+            store = Store.create(Path(folder), about, [len(own) for own in drawn])
+        return gathered(taking, batch, len(batches), store, progress)
+
+
+def gathered(
+    taking: Taking,
+    batch: Callable[[int], Taken],
+    count: int,
+    store: Store | None,
+    progress: Callable[[int, int], None] | None,
+) -> Gradients:
+    """All batches' gradients, one after the other, in memory or in a store.
+
+    Args:
+        taking: what takes them, its network frozen.
+        batch: the gradients of one.
+        count: how many there are.
+        store: where to write them; what it holds already is not taken again.
+        progress: called with the batches done and all of them.
+    """
+    todo = list(range(count)) if store is None else store.missing()
+    kept: list[Taken] = []
+    if store is not None and len(todo) < count:
+        taking.path = store.path  # batches of both kinds would not join
+    for done, number in enumerate(todo, count - len(todo) + 1):
+        found = batch(number)
+        if store is None:
+            kept.append(found)
+        else:
+            store.write(number, found)
+        if progress is not None:
+            progress(done, count)
+    return joined(kept) if store is None else StoredGradients.load(store.folder)
 
 
 def _drawn(config: Collecting, counts: list[int]) -> list[Int[Tensor, " samples"]]:
@@ -128,15 +172,8 @@ def _compared(
     return found.reshape(-1, each, *found.shape[1:])
 
 
-def _about(taking: Taking, config: Collecting, rows: Tensor) -> dict[str, Any]:
-    module = taking.network.module
-    settings = asdict(config)
-    del settings["rows_at_once"]  # memory's only
-    weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    return settings | {"model": hashed(weights), "inputs": hashed({"inputs": rows})}
-
-
-def _joined(kept: list[ExplicitGradients | StructuredGradients]) -> Gradients:
+def joined(kept: Sequence[Taken]) -> Taken:
+    """The samples of batches of one kind, one after the other."""
     structured = [part for part in kept if isinstance(part, StructuredGradients)]
     if structured:
         return StructuredGradients.cat(structured)
