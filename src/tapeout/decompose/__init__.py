@@ -13,9 +13,11 @@ from ._network import Samples
 from ._nodes import channel_energies, node_energies, node_scores
 from ._pairs import Pair, collect_pairs, pairs_of
 from ._references import draw_references
+from ._span import change_along
 from ._store import StoredGradients
 from ._structured import StructuredGradients
 from ._topk import batch_top_k
+from ._tuning import SpanLoss, SpanTuned, SpanTuning, tune_in_span
 
 __all__ = [
     "DIVERGENCES",
@@ -33,10 +35,14 @@ __all__ = [
     "Ranks",
     "Samples",
     "Shapes",
+    "SpanLoss",
+    "SpanTuned",
+    "SpanTuning",
     "StoredGradients",
     "StructuredGradients",
     "TurnedOff",
     "batch_top_k",
+    "change_along",
     "channel_energies",
     "collect",
     "collect_pairs",
@@ -50,5 +56,6 @@ __all__ = [
     "pairs_of",
     "specificity",
     "strongest",
+    "tune_in_span",
     "turned_off",
 ]
