@@ -186,6 +186,39 @@ def directions() -> Json:
     }
 
 
+def coverage() -> Json:
+    rows = [{"direction": place, "in_play": 0.75, "share": 0.25} for place in (4, 17)]
+    return {
+        "task": "ioi",
+        "universe": "mlp.post_act:channel",
+        "size": 25,
+        "nodes": 100,
+        "share": {"value": 0.25, "low": 0.125, "high": 0.375, "n": 2},
+        "random": {"value": 0.0625, "low": 0.03125, "high": 0.125, "n": 1000},
+        "above": 0.002,
+        "left_out": 1,
+        "rows": rows,
+    }
+
+
+def span() -> Json:
+    kept = condition()
+    return load() | {
+        "source": "smollm2, tuned in a span",
+        "scale": 1.0,
+        "directions": [4, 17],
+        "amounts": [0.5, -0.25],
+        "change_norm": 0.75,
+        "moved": 0.0125,
+        "train": "ioi/train",
+        "n": 40,
+        "steps": 200,
+        "curve": [{"step": 1.0, "loss": 2.0, "moved": 0.0}],
+        "on_task": kept["on_task"],
+        "others": kept["others"],
+    }
+
+
 def toy() -> Json:
     return {
         "toy": "tms",

@@ -43,6 +43,22 @@ def test_toys_have_the_columns_that_they_were_measured_by(tmp_path: Path):
     assert "Toys" in page_of(tmp_path, stages)
 
 
+def test_circuits_stand_beside_random_ones(tmp_path: Path):
+    stages = {"covered": stage("coverage", samples.coverage())}
+    text = drawn(tables_of(stages)[0], width=150)
+    assert "25.0% [12.5%, 37.5%]" in text and "6.2% [3.1%, 12.5%]" in text and "0.2%" in text
+    page = page_of(tmp_path, stages)
+    assert "Directions and circuits" in page and "25.0% [12.5%, 37.5%]" in page
+
+
+def test_a_model_tuned_in_a_span_has_a_line_for_every_task(tmp_path: Path):
+    stages = {"tuned": stage("span", samples.span())}
+    text = drawn(tables_of(stages)[0], width=150)
+    assert text.count("1.25%") == 1 + len(samples.span()["others"])
+    page = page_of(tmp_path, stages)
+    assert "Models tuned in the span" in page and "smollm2, tuned in a span" in page
+
+
 def test_damage_is_said(tmp_path: Path):
     broken = samples.directions()
     broken["sets"][0]["error"] = "much"

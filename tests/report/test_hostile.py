@@ -63,6 +63,8 @@ def everything() -> dict[str, Any]:
     stages["steered"] = stage("steer", samples.steer())
     stages["learned"] = stage("decompose", samples.decompose())
     stages["moved"] = stage("directions", samples.directions())
+    stages["covered"] = stage("coverage", samples.coverage())
+    stages["tuned"] = stage("span", samples.span())
     stages["toy"] = stage("toy", samples.toy())
     stages["carried"] = stage("transfer", samples.transfer())
     stages["composed"] = stage("compose", samples.compose())

@@ -15,6 +15,10 @@ def decompose(
     directions: int = 200,
     rank: int = 1,
     active: float = 0.1,
+    task: str = "",
+    n: int | None = None,
+    most: int = 10,
+    universe: str = "mlp.post_act,attn.z:head",
     text: str = "docstrings",
     windows: int = 2000,
     length: int = 8,
@@ -26,10 +30,11 @@ def decompose(
     seeds: tuple[int, ...] = (0,),
     out: Path | None = None,
 ) -> None:
-    """Find directions in MODEL's parameters that few samples of text use at a time.
+    """Find directions in MODEL's parameters that few samples use at a time.
 
-    They are put beside random, singular and principal directions on text that none has seen.
-    MODEL itself is not changed.
+    Of text, where they are put beside random, singular and principal directions on text that none
+    has seen; or of a task's prompts against their counterfactuals, where the nodes that hold the
+    directions' energy are proved as a circuit. MODEL itself is not changed.
 
     Args:
         model: An alias (smollm2), a folder, a .gguf file or a Hugging Face id.
@@ -37,6 +42,10 @@ def decompose(
         directions: How many.
         rank: Of a direction's part of every tensor.
         active: The share of directions that a sample uses, on average.
+        task: A built-in task or a JSONL file with counterfactuals, instead of text.
+        n: Examples of the task to learn from, and to test on.
+        most: Directions whose nodes are looked for, those that bear most on the task; 0 for all.
+        universe: The task's nodes in play, heads and MLP channels.
         text: `docstrings`, `code`, or a text file.
         windows: Windows of text to learn from; a quarter as many to choose on, and to test on.
         length: Tokens of a window.
@@ -48,7 +57,7 @@ def decompose(
         seeds: A decomposition for each.
         out: The run's folder; by default runs/MODEL-decomposed.
     """
-    from ..runs import decompose_recipe
+    from ..runs import contrast_recipe, decompose_recipe
 
     settings = {
         "count": directions,
@@ -58,16 +67,29 @@ def decompose(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
     }
-    recipe = decompose_recipe(
-        model,
-        parameters,
-        source=text,
-        windows=windows,
-        length=length,
-        gradients={"samples": samples, "divergence": divergence},
-        settings=settings,
-        seeds=seeds,
-    )
+    if task:
+        recipe = contrast_recipe(
+            model,
+            task,
+            parameters,
+            n=n,
+            most=most,
+            universe=universe,
+            gradients={"divergence": divergence},
+            settings=settings,
+            seeds=seeds,
+        )
+    else:
+        recipe = decompose_recipe(
+            model,
+            parameters,
+            source=text,
+            windows=windows,
+            length=length,
+            gradients={"samples": samples, "divergence": divergence},
+            settings=settings,
+            seeds=seeds,
+        )
     folder = out or Path("runs") / str(recipe["name"])
     run_and_show(recipe, folder)
     say_next(f"tapeout report {folder}", "to look at what directions are of")

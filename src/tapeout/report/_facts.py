@@ -29,6 +29,9 @@ _KNOWN = {
     "activations",
     "decompose",
     "directions",
+    "energy",
+    "coverage",
+    "span",
     "toy",
 }
 
@@ -95,7 +98,9 @@ def method_section(results: Results, again: bool) -> Html:
     if not results.stages:
         return Html()
     methods = [
-        _method(stage) for kind in ("find", "mask", "sweep") for stage in results.of_kind(kind)
+        _method(stage)
+        for kind in ("find", "mask", "sweep", "energy")
+        for stage in results.of_kind(kind)
     ]
     means = [
         facts(

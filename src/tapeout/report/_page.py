@@ -16,6 +16,7 @@ from ._results import Results, read_results
 from ._sections import evidence_section, frontier_section, sizes_section, speed_section
 from ._shell import shell, write_page
 from ._smallest import smallest_section
+from ._spanned import SPANNED, spanned_section
 from ._steered import steered_section
 from ._toys import toys_section
 from ._trained import trained_section
@@ -77,6 +78,9 @@ def _sections(results: Results, again: bool) -> list[Html]:
         checks_section([(stage.name, stage.metrics) for stage in results.of_kind("checks")]),
         learned_section([(s.name, s.metrics) for s in results.of_kind("decompose")]),
         directions_section([(s.name, s.metrics) for s in results.of_kind("directions")]),
+        spanned_section(
+            {kind: [(s.name, s.metrics) for s in results.of_kind(kind)] for kind in SPANNED}
+        ),
         toys_section([(s.name, s.metrics) for s in results.of_kind("toy")]),
         sizes_section(results),
         speed_section(results),

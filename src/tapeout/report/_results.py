@@ -21,7 +21,7 @@ from ._views import Extracted, Frontier, Loaded, Sizes, Speed, Task
 from ._weights_view import MeanSize, Weights
 
 SCHEMA_VERSION = 1
-MODELS = ("load", "base", "train", "condition", "bridge", "amplify", "tune")
+MODELS = ("load", "base", "train", "condition", "bridge", "amplify", "tune", "span")
 CIRCUITS = ("select", "circuit", "squeeze", "compose", "localise", "random")
 View = TypeVar("View")
 

@@ -19,6 +19,7 @@ from ._measures import MEASURES
 from ._node_checks import checks_table
 from ._plain import plain
 from ._smallest import smallest_table
+from ._spanned import SPANNED, spanned_table
 from ._steered import steered_table
 from ._text import accuracy_words, clean, number, part_words, percent, ratio, share, span
 from ._toys import toys_table
@@ -59,10 +60,11 @@ def tables_of(stages: Mapping[str, Mapping[str, Any]]) -> list[RenderableType]:
     }
     together = {
         kind: [(n, s["metrics"]) for n, s in stages.items() if s["kind"] == kind]
-        for kind in ("frontier", "smallest", "train", "decompose", "toy", *AMPLIFIED)
+        for kind in ("frontier", "smallest", "train", "decompose", "toy", *SPANNED, *AMPLIFIED)
     }
     whole = {"frontier": frontier_table, "smallest": smallest_table, "train": trained_table}
     whole |= {"decompose": learned_table, "toy": toys_table}
+    whole |= {kind: partial(spanned_table, kind) for kind in SPANNED}
     whole |= {kind: partial(amplified_tables, kind) for kind in AMPLIFIED}
     tables: list[RenderableType] = []
     for stage in stages.values():

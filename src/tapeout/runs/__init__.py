@@ -10,7 +10,7 @@ from ._compare import (
     read_comparison,
     write_comparison,
 )
-from ._decomposing import decompose_recipe
+from ._decomposing import contrast_recipe, decompose_recipe
 from ._list import dry_run, list_runs
 from ._quick import condition_recipe, find_recipe, recipe_of, with_stages
 from ._recipe import Recipe, parse_recipe, read_recipe
@@ -29,6 +29,7 @@ __all__ = [
     "comparison_recipe",
     "comparison_rows",
     "condition_recipe",
+    "contrast_recipe",
     "decompose_recipe",
     "dry_run",
     "find_recipe",

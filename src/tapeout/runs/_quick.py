@@ -35,7 +35,13 @@ def find_recipe(
     settings = {"baseline": own} | (settings or {})  # a score serves best under its replacement
     stages: dict[str, Any] = {
         "model": {"kind": "load", "source": model},
-        "task": {"kind": "task", "name": _found(task), "n": n, "seed": seed, "minimum": minimum},
+        "task": {
+            "kind": "task",
+            "name": found_task(task),
+            "n": n,
+            "seed": seed,
+            "minimum": minimum,
+        },
     }
     if criterion:
         stages["task"]["criterion"] = criterion
@@ -71,7 +77,7 @@ def condition_recipe(
         target: accuracy that it must hold, and the part of it that the circuit must keep.
         settings: further keys of the `condition` stage.
     """
-    name, elsewhere = _found(task), _found(anchor)
+    name, elsewhere = found_task(task), found_task(anchor)
     ours = {"masked": 1.0, "anchor": 1.0, "keep": channels, "channels": channels}
     ours |= {"start": max(channels, 0.2), "anchors": ["anchor"], "recovery": target}
     stages: dict[str, Any] = {
@@ -96,7 +102,7 @@ def condition_recipe(
     return {"name": f"{Path(model).stem}-{Path(task).stem}-conditioned", "stages": stages}
 
 
-def _found(task: str) -> str:
+def found_task(task: str) -> str:
     """A task's name, or the full path of its file, so that the recipe runs from anywhere."""
     return str(Path(task).resolve()) if Path(task).is_file() else task
 

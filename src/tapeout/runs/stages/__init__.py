@@ -9,9 +9,10 @@ from ._bridge import DENSE, Bridge, Steer, Texts
 from ._checks import Checks
 from ._compose import Compose, Route
 from ._condition import Condition
-from ._decompose import Decompose, GradientStage
+from ._decompose import Contrast, Decompose, GradientStage
 from ._directions import DirectionStage
 from ._edges import Edges
+from ._energy import CoverageStage, EnergyStage
 from ._find import Find, FrontierStage
 from ._harness import HarnessStage
 from ._inputs import Load, Means, TaskStage
@@ -22,6 +23,7 @@ from ._prove import Extract, Measure, Verify
 from ._reasoner import ReasonerStage
 from ._select import Given, Select
 from ._smallest import Smallest
+from ._span import SpanStage
 from ._sparse import CorpusStage, Train
 from ._squeeze import SqueezeStage
 from ._sweep import Sweep
@@ -75,8 +77,12 @@ KINDS: dict[str, type[Stage]] = {
         Tune,
         HarnessStage,
         GradientStage,
+        Contrast,
         Decompose,
         DirectionStage,
+        EnergyStage,
+        CoverageStage,
+        SpanStage,
         ToyStage,
     )
 }

@@ -17,7 +17,7 @@ from ...circuits import (
 from ...models import Model
 from .._store import write_json
 
-MODELS = ("load", "base", "reasoner", "train", "condition", "bridge", "amplify", "tune")
+MODELS = ("load", "base", "reasoner", "train", "condition", "bridge", "amplify", "tune", "span")
 """Kinds of stage whose artifact is a model."""
 
 TASKS = ("task", "interface")
@@ -26,8 +26,14 @@ TASKS = ("task", "interface")
 CIRCUITS = ("select", "circuit", "squeeze", "compose", "localise", "random")
 """Kinds of stage whose artifact is a circuit."""
 
-SCORED = ("find", "mask", "sweep", "edges")
+NODE_SCORES = ("find", "mask", "sweep", "energy")
+"""Kinds of stage whose artifact is scores of nodes."""
+
+SCORED = (*NODE_SCORES, "edges")
 """Kinds of stage whose artifact is scores."""
+
+GRADIENTS = ("gradients", "contrast")
+"""Kinds of stage whose artifact is gradients of a model on the splits of a task."""
 
 
 def open_scores(folder: Path) -> Scores | EdgeScores:

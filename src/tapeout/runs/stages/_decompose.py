@@ -1,4 +1,4 @@
-"""Stages that decompose a model's gradients on text into directions in parameter space."""
+"""Stages that take a model's gradients, and decompose them into directions in parameter space."""
 
 import shutil
 from collections.abc import Mapping
@@ -10,13 +10,22 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ...decompose import L3D, Collecting, Decomposition, Gradients, StoredGradients, collect
+from ...decompose import (
+    L3D,
+    Collecting,
+    Decomposition,
+    GradientConfig,
+    Gradients,
+    StoredGradients,
+    collect,
+    collect_pairs,
+)
 from ...decompose import decompose as learn
 from ...errors import RecipeError, nearest
 from ...models import Fingerprint, Model
 from ...tasks import Task
 from .._stage import Stage, Work, ref
-from ._artifacts import MODELS, TASKS, once
+from ._artifacts import GRADIENTS, MODELS, TASKS, once
 
 SPLITS = ("train", "validation", "test")
 
@@ -73,16 +82,7 @@ class GradientStage(Stage, Collecting):
             )
             assert isinstance(taken, StoredGradients)
             found[name] = taken
-        shapes = found["train"].shapes
-        return {
-            "task": task.name,
-            "model": asdict(model.fingerprint),
-            "parameters": {name: list(shape) for name, shape in shapes.items()},
-            "numbers": sum(map(prod, shapes.values())),
-            "window": windows_of(task, "train")[0].shape[1],
-            "n": {name: len(found[name]) for name in SPLITS},
-            "top_tenth": _top_tenth(found["train"]),
-        }
+        return _facts(task, model, found) | {"window": windows_of(task, "train")[0].shape[1]}
 
     def _parts(self) -> list[tuple[str, str, int]]:
         """Folder, split and seed of references, of everything that is collected."""
@@ -91,6 +91,49 @@ class GradientStage(Stage, Collecting):
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> dict[str, StoredGradients]:
         return {name: StoredGradients.load(folder / name) for name, _, _ in self._parts()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast(Stage, GradientConfig):
+    """The gradients of a task's prompts, each against its counterfactual, by some parameters.
+
+    What is compared is what the model says where the answer begins.
+    """
+
+    kind: ClassVar[str] = "contrast"
+    room: ClassVar[str] = "decompose"
+    model: str = ref(*MODELS)
+    task: str = ref(*TASKS)
+    divergence: str = "kl"
+    samples: Literal["last"] = "last"
+
+    def run(self, work: Work) -> dict[str, Any]:
+        model, task = work.inputs["model"], work.inputs["task"]
+        found: dict[str, Gradients] = {}
+        for name in SPLITS:
+            found[name] = collect_pairs(
+                model,
+                getattr(task, name),
+                self.part(GradientConfig),
+                folder=work.folder / name,
+                progress=work.progress,
+            )
+        return _facts(task, model, found)
+
+    def open(self, folder: Path, inputs: Mapping[str, Any]) -> dict[str, StoredGradients]:
+        return {name: StoredGradients.load(folder / name) for name in SPLITS}
+
+
+def _facts(task: Task, model: Model, found: Mapping[str, Gradients]) -> dict[str, Any]:
+    shapes = found["train"].shapes
+    return {
+        "task": task.name,
+        "model": asdict(model.fingerprint),
+        "parameters": {name: list(shape) for name, shape in shapes.items()},
+        "numbers": sum(map(prod, shapes.values())),
+        "n": {name: len(found[name]) for name in SPLITS},
+        "top_tenth": _top_tenth(found["train"]),
+    }
 
 
 def _top_tenth(found: Gradients) -> float:
@@ -114,7 +157,7 @@ class Decompose(Stage, L3D):
 
     kind: ClassVar[str] = "decompose"
     room: ClassVar[str] = "decompose"
-    gradients: str = ref("gradients")
+    gradients: str = ref(*GRADIENTS)
     ranks: int | dict[str, int] = 1
     per_sample: bool = True
     tried: tuple[dict[str, Any], ...] = ()

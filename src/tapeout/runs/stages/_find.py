@@ -14,7 +14,7 @@ from ...models import Model
 from ...tasks import Task
 from ...verify import GRID, Frontier, Point, Share, frontier
 from .._stage import Stage, Work, ref
-from ._artifacts import MODELS, TASKS
+from ._artifacts import MODELS, NODE_SCORES, TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class FrontierStage(Stage):
     room: ClassVar[str] = "verify"
     model: str = ref(*MODELS)
     task: str = ref(*TASKS)
-    scores: str = ref("find", "mask", "sweep")
+    scores: str = ref(*NODE_SCORES)
     means: str = ref("means", optional=True)
     replacement: Literal["mean", "zero", "counterfactual", "resample"] = "mean"
     shares: tuple[float, ...] = GRID

@@ -12,7 +12,7 @@ from ...journal import Journal
 from ...tasks import Task
 from ...verify import Squeezing, squeeze
 from .._stage import Stage, Work, ref
-from ._artifacts import CIRCUITS, MODELS, TASKS
+from ._artifacts import CIRCUITS, MODELS, NODE_SCORES, TASKS
 from ._prove import own_replacement
 from ._select import sizes_of
 
@@ -32,7 +32,7 @@ class SqueezeStage(Stage, Squeezing):
     model: str = ref(*MODELS)
     task: str = ref(*TASKS)
     circuit: str = ref(*CIRCUITS)
-    scores: str = ref("find", "mask", "sweep")
+    scores: str = ref(*NODE_SCORES)
     means: str = ref("means", optional=True)
     replacement: Literal["", "mean", "zero", "counterfactual", "resample"] = ""
     transfer: bool = False
