@@ -10,7 +10,8 @@ for a number of rows. As a table:
     columns: {nodes: "{size:,}", right: "{teacher_forced_right} of {n}"}
     ```
 
-Every page that does so ends with the commands that made its numbers.
+With `by: [method]`, rows of one method are one line, and `{auroc[mean]:.3f}`, `{auroc[least]}`,
+`{auroc[most]}` are those of its rows. Every page with numbers ends with the commands for them.
 """
 
 import json
@@ -67,6 +68,8 @@ def _table(wanted: Mapping[str, Any], used: list[str]) -> str:
     rows = _chosen(wanted["file"], wanted.get("where", {}), used)
     if not rows:
         raise ValueError(f"no row of {wanted['file']} fits {wanted.get('where')}")
+    if "by" in wanted:
+        rows = _grouped(rows, wanted["by"])
     columns = wanted["columns"]
     asked = {re.split(r"\W", name)[0] for cell in columns.values() for name in _fields(cell)}
     if missing := asked - set().union(*rows):
@@ -74,6 +77,23 @@ def _table(wanted: Mapping[str, Any], used: list[str]) -> str:
     lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
     lines += [" | ".join(_Cells().format(cell, **row) for cell in columns.values()) for row in rows]
     return "\n".join(f"| {line} |" for line in lines)
+
+
+def _grouped(rows: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
+    """A row for all that agree in the named fields; numbers become their mean, least and most."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row.get(name) for name in names), []).append(row)
+    found = []
+    for group in groups.values():
+        whole = {name: group[0].get(name) for name in names} | {"rows": len(group)}
+        for name, value in group[0].items():
+            if name not in names and isinstance(value, int | float):
+                values = [row[name] for row in group]
+                mean = sum(values) / len(values)
+                whole[name] = {"mean": mean, "least": min(values), "most": max(values)}
+        found.append(whole)
+    return found
 
 
 def _fields(cell: str) -> list[str]:

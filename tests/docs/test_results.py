@@ -35,6 +35,12 @@ def test_a_table(made: None):
     assert text.startswith("| of | low |\n| --- | --- |\n| a | 0.5 |\n| b | – |\n")
 
 
+def test_a_table_of_groups(made: None):
+    columns = '{n: "{n}", right: "{right[mean]:.1f} ({right[least]} to {right[most]}) of {rows}"}'
+    text = results.filled(f"```results\nfile: some\nby: [n]\ncolumns: {columns}\n```")
+    assert text.startswith("| n | right |\n| --- | --- |\n| 4 | 2.0 (1 to 3) of 2 |\n")
+
+
 def test_a_page_without_numbers_stays_as_it_is(made: None):
     assert results.filled("{one} {{ two }}\n") == "{one} {{ two }}\n"
 
