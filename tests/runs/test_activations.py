@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from safetensors.torch import load_file
 
 from tapeout.circuits import Circuit
@@ -14,6 +16,12 @@ from tapeout.runs import parse_recipe, run_recipe
 
 from ..tiny import Sizes
 from ..words import learnable, word_model, word_task
+
+
+def rows_of(pack: Pack, rows: dict[str, Any]) -> np.ndarray:
+    """Floats that were packed row by row."""
+    return pack.read(rows["values"]).reshape(-1, rows["wide"]) * pack.read(rows["steps"])[:, None]
+
 
 UNIVERSE = "mlp.post_act,attn.z:head"
 
@@ -46,7 +54,7 @@ def test_activations_reach_the_report(tmp_path: Path):
     (tree,) = tree_of(read_results(run), run, pack)["circuits"]
     held = tree["facts"]["activations"]
     pairs = arrays["pairs"].numpy()
-    shown = np.stack([pack.read(row["values"]) * row["step"] for row in held["values"]])
+    shown = rows_of(pack, held["values"])
     largest = np.abs(pairs).max(axis=(1, 2), keepdims=True)
     assert (np.abs(shown.reshape(pairs.shape) - pairs) <= largest / 32767).all()
     nodes = pack.read(held["nodes"]).tolist()
@@ -56,3 +64,16 @@ def test_activations_reach_the_report(tmp_path: Path):
         for own in held["text"]["documents"]
     ]
     assert documents and all(text.startswith("w") for text in documents)
+    prompts = held["prompts"]
+    assert pack.read(prompts["place"]).tolist() == list(range(len(nodes)))
+    assert len(prompts["pairs"]) == 3 and prompts["cut"] == [0, 0, 0] and prompts["scale"] is None
+    heads = {name.rpartition(".head")[::2] for name in circuit.nodes() if "head" in name}
+    assert {(f"{layer}.attn.z", str(head)) for layer, head, _ in prompts["heads"]} == heads
+    for place, sides in enumerate(prompts["pairs"]):
+        for side, own in enumerate(sides):
+            at_the_end = rows_of(pack, own["held"])[:, -1]
+            assert at_the_end == pytest.approx(pairs[:, place, side], abs=1e-3)
+            size = len(own["tokens"])
+            weights = pack.read(own["attention"]).reshape(len(prompts["heads"]), -1)
+            assert weights.shape[1] == size * (size + 1) // 2 and (weights[:, 0] == 255).all()
+            assert (abs(weights[:, -size:].sum(axis=1) - 255.0) <= size / 2).all()

@@ -11,6 +11,7 @@ import type { Store } from "./hash";
 import { markChosen, nodeList, strongest } from "./list";
 import type { AnyCircuit, NodeCircuit, Run } from "./model";
 import { Measured, edgeFacts, nodeFacts } from "./panel";
+import type { Asking, Shown } from "./panel";
 import { pictureButtons } from "./save";
 import type { Shape } from "./scene";
 import { slider } from "./slider";
@@ -277,18 +278,33 @@ export class CircuitView {
     const edge = this.graph.edges.find((own) => own.name === this.store.get("edge"));
     const go = (wanted: string) => this.choose(wanted, true);
     if (edge) replace(this.facts, edgeFacts(this.graph, edge, this.circuit, this.measured!, go));
-    else if (node) replace(this.facts, nodeFacts(this.run, this.circuit, this.graph, this.measured!, node, go));
+    else if (node) replace(this.facts, nodeFacts(this.shown(), node, go, this.asking()));
     else replace(this.facts, el("p", { class: "hint" }, "Choose a node or an edge: click it, press N for the next one, or take it from the list below."));
   }
 
+  private shown(): Shown {
+    return { run: this.run, circuit: this.circuit, graph: this.graph, measured: this.measured! };
+  }
+
+  private asking(): Asking {
+    const [pair, head, side] = ["pair", "head", "side"].map((key) => this.store.get(key)) as [string, string, string];
+    return {
+      asked: { pair, head, side },
+      ask: (changes) => {
+        this.store.set(changes);
+        this.drawFacts();
+      },
+    };
+  }
+
   private drawList(): void {
-    const { run, circuit, graph, measured, page } = this;
+    const { page } = this;
     const turn = (to: number) => {
       this.page = to;
       this.drawList();
     };
     const pick = (node: string) => this.choose(node, true);
-    replace(this.list, nodeList({ run, circuit, graph, measured }, this.order(), this.store.get("node"), page, pick, turn));
+    replace(this.list, nodeList(this.shown(), this.order(), this.store.get("node"), page, pick, turn));
   }
 
   /** Colours changed. */

@@ -1,6 +1,6 @@
 /** What the block holds: see `src/tapeout/report/viewer`, which writes it. */
 
-import type { Ref, Rounded } from "./unpack";
+import type { Ref, Rounded, RoundedRows } from "./unpack";
 
 export type GroupRow = [layer: number, site: string, granularity: string, start: number, count: number];
 export type Token = [text: string, weight: number];
@@ -45,6 +45,24 @@ export interface WiringTree {
   };
 }
 
+export interface PromptSideTree {
+  tokens: string[];
+  held: RoundedRows;
+  /** What each token sees, head by head and row by row, in 255ths. */
+  attention: Ref | null;
+}
+
+export interface PromptsTree {
+  /** Rows of `held` as places among the activations' nodes. */
+  place: Ref;
+  heads: [layer: number, head: number, key: number][];
+  head_dim: number;
+  /** By which a query times a key adds to the scores; null where they are turned before. */
+  scale: number | null;
+  cut: number[];
+  pairs: [prompt: PromptSideTree, counterfactual: PromptSideTree][];
+}
+
 export interface FactsTree {
   effects?: { split: string; n: number; nodes: Ref; in_circuit: Ref; in_model: Ref };
   contexts?: { split: string; rows: Record<string, PercentileRow[]> };
@@ -52,7 +70,8 @@ export interface FactsTree {
     nodes: Ref;
     split: string;
     pairs: [prompt: string, counterfactual: string, answer: string][];
-    values: Rounded[];
+    values: RoundedRows;
+    prompts?: PromptsTree;
     text?: {
       split: string;
       percentiles: number[];
@@ -124,6 +143,8 @@ export interface CurveTree {
 
 export interface Tree {
   schema_version: number;
+  /** Seconds after which the page of a run that goes on is loaded anew. */
+  renew: number | null;
   recipe: string;
   circuits: CircuitTree[];
   universes: UniverseTree[];

@@ -3,25 +3,18 @@
 import { button, el, name, table } from "./dom";
 import type { Child } from "./dom";
 import type { Graph } from "./graph";
-import type { AnyCircuit, Run } from "./model";
-import type { Measured } from "./panel";
+import type { AnyCircuit } from "./model";
+import type { Shown } from "./panel";
 import { tableButton } from "./save";
 import type { Value } from "./save";
 import { count, number } from "./text";
 
 const ROWS = 50;
 
-interface About {
-  run: Run;
-  circuit: AnyCircuit;
-  graph: Graph;
-  measured: Measured | null;
-}
-
 type Column = [head: string, of: (node: string) => number | null];
 
 export function nodeList(
-  about: About,
+  about: Shown,
   names: string[],
   chosen: string,
   page: number,
@@ -74,7 +67,7 @@ function degrees(graph: Graph): { in: (place: number) => number; out: (place: nu
   return { in: (place) => into.get(place) ?? 0, out: (place) => out.get(place) ?? 0 };
 }
 
-function columns({ run, circuit, graph, measured }: About): Column[] {
+function columns({ run, circuit, graph, measured }: Shown): Column[] {
   if (circuit.of === "edges") {
     const ends = degrees(graph);
     const places = new Map(graph.nodes.map((node, place) => [node.name, place]));
@@ -86,7 +79,7 @@ function columns({ run, circuit, graph, measured }: About): Column[] {
   if (run.circuits.length > 1) {
     found.push(["Circuits that keep it", (node) => run.keepers(node).filter((own) => own.kept).length]);
   }
-  const rows = measured?.effects?.rows;
+  const rows = measured.effects?.rows;
   if (rows) {
     found.push(["Loss of the circuit without it", (node) => rows.get(id(node))?.inCircuit[0] ?? null]);
     found.push(["Loss of the model without it", (node) => rows.get(id(node))?.inModel[0] ?? null]);

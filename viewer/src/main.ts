@@ -7,6 +7,7 @@ import { append, el } from "./dom";
 import { Store, readHash } from "./hash";
 import { Run } from "./model";
 import "./style.css";
+import { comeBack, renewing } from "./renew";
 import { onTheme } from "./theme";
 import { TrainView } from "./train";
 import { inflate, parse } from "./unpack";
@@ -115,6 +116,8 @@ async function start(): Promise<void> {
     pages.add(id, words, panel, view);
   }
   pages.show();
+  if (tree.renew) document.querySelector(".views")?.append(renewing(tree.renew));
+  comeBack();
   performance.mark("views-ready");
   document.documentElement.dataset["views"] = "ready";
 }

@@ -5,10 +5,13 @@ import { button, el, name, table } from "./dom";
 import type { Child } from "./dom";
 import type { FactsTree, PercentileRow } from "./data";
 import type { Graph, GraphEdge } from "./graph";
-import type { AnyCircuit, Run } from "./model";
+import { nodeName } from "./model";
+import type { AnyCircuit, Run, Universe } from "./model";
+import { promptFacts, Prompts } from "./prompts";
+import type { Asked } from "./prompts";
 import { streamFacts } from "./stream";
 import { number, percent } from "./text";
-import type { Arrays, Rounded } from "./unpack";
+import type { Arrays } from "./unpack";
 
 type Bounds = [value: number, low: number, high: number];
 const MOST_ROWS = 40;
@@ -22,6 +25,7 @@ interface Effect {
 export class Measured {
   readonly effects: { rows: Map<number, Effect>; base: number; split: string; n: number } | null = null;
   readonly wired = new Map<string, { bias: number; deviation: number; head: number }>();
+  readonly prompts: Prompts | null = null;
   private readonly facts: FactsTree;
   private readonly places = new Map<number, number>();
 
@@ -33,6 +37,7 @@ export class Measured {
     const { effects, activations } = this.facts;
     if (effects) this.effects = readEffects(effects, arrays);
     if (activations) arrays.get(activations.nodes).forEach((node, place) => this.places.set(node, place));
+    if (activations?.prompts) this.prompts = new Prompts(activations.prompts, arrays);
     const wiring = circuit.of === "nodes" ? circuit.tree.wiring : null;
     if (wiring) {
       const [bias, deviation, heads] = [arrays.get(wiring.bias), arrays.get(wiring.deviation), arrays.get(wiring.heads)];
@@ -45,9 +50,14 @@ export class Measured {
   pairs(node: number): { split: string; pairs: [string, string, string][]; values: Float32Array } | null {
     const place = this.places.get(node);
     const { activations } = this.facts;
-    const rounded: Rounded | undefined = place === undefined ? undefined : activations?.values[place];
-    if (!activations || !rounded) return null;
-    return { split: activations.split, pairs: activations.pairs, values: this.arrays.floats(rounded) };
+    if (!activations || place === undefined) return null;
+    return { split: activations.split, pairs: activations.pairs, values: this.arrays.row(activations.values, place) };
+  }
+
+  /** The row of a node in what prompts hold. */
+  row(node: number | null): number | null {
+    const place = node === null ? undefined : this.places.get(node);
+    return place === undefined ? null : this.prompts?.row(place) ?? null;
   }
 
   /** Percentiles with contexts, lowest first. */
@@ -101,7 +111,20 @@ function readEffects(tree: NonNullable<FactsTree["effects"]>, arrays: Arrays): N
 
 type Go = (node: string) => void;
 
-export function nodeFacts(run: Run, circuit: AnyCircuit, graph: Graph, measured: Measured, node: string, go: Go): Child {
+export interface Shown {
+  run: Run;
+  circuit: AnyCircuit;
+  graph: Graph;
+  measured: Measured;
+}
+
+/** What is to be seen of prompts, and how to ask for something else. */
+export interface Asking {
+  asked: Asked;
+  ask: (changes: Record<string, string>) => void;
+}
+
+export function nodeFacts({ run, circuit, graph, measured }: Shown, node: string, go: Go, asking: Asking): Child {
   const id = circuit.of === "nodes" ? circuit.universe.find(node) : null;
   return [
     el("h3", {}, el("code", {}, name(node))),
@@ -112,6 +135,7 @@ export function nodeFacts(run: Run, circuit: AnyCircuit, graph: Graph, measured:
     circuit.of === "nodes" && circuit.tree.wiring && streamFacts(circuit.tree.wiring, node, go),
     id !== null && alone(measured, id),
     id !== null && onPairs(measured, id, node),
+    circuit.of === "nodes" && id !== null && onPrompts(circuit.universe, measured, id, asking),
     id !== null && onText(measured, id),
   ];
 }
@@ -174,6 +198,16 @@ function alone(measured: Measured, id: number): Child {
 function onPairs(measured: Measured, id: number, node: string): Child {
   const found = measured.pairs(id);
   return found && pairChart(found, node);
+}
+
+function onPrompts(universe: Universe, measured: Measured, id: number, { asked, ask }: Asking): Child {
+  const { prompts } = measured;
+  if (!prompts) return null;
+  const place = universe.place(id);
+  const across: Record<string, string> = { "attn.q": "attn.k", "attn.k": "attn.q" };
+  const site = place.granularity === "channel" ? across[place.site] : undefined;
+  const partner = site === undefined ? null : measured.row(universe.find(nodeName({ ...place, site })));
+  return promptFacts({ prompts, node: universe.name(id), place, row: measured.row(id), partner }, asked, ask);
 }
 
 function onText(measured: Measured, id: number): Child {

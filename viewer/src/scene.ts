@@ -7,7 +7,7 @@ export type Shape =
   | ({ is: "rect"; x: number; y: number; w: number; h: number; rx?: number } & Common)
   | ({ is: "path"; d: Point[]; curved?: boolean } & Common)
   | ({ is: "area"; d: Point[] } & Common)
-  | ({ is: "text"; x: number; y: number; words: string; size?: number; anchor?: Anchor; bold?: boolean } & Common);
+  | ({ is: "text"; x: number; y: number; words: string; size?: number; anchor?: Anchor; bold?: boolean; upright?: boolean } & Common);
 
 export type Point = [x: number, y: number];
 export type Anchor = "start" | "middle" | "end";
@@ -37,16 +37,7 @@ export function paint(context: CanvasRenderingContext2D, shapes: Iterable<Shape>
   for (const shape of shapes) {
     context.globalAlpha = shape.opacity ?? 1;
     if (shape.is === "text") {
-      context.font = `${shape.bold ? 600 : 400} ${shape.size ?? 12}px ${FONT}`;
-      context.textAlign = shape.anchor === "middle" ? "center" : shape.anchor ?? "start";
-      if (shape.stroke) {
-        context.lineWidth = shape.width ?? 3;
-        context.strokeStyle = shape.stroke;
-        context.lineJoin = "round";
-        context.strokeText(shape.words, shape.x, shape.y);
-      }
-      context.fillStyle = shape.fill ?? "#000";
-      context.fillText(shape.words, shape.x, shape.y);
+      write(context, shape);
       continue;
     }
     if (shape.is === "rect" && !shape.rx && !shape.stroke) {
@@ -68,6 +59,24 @@ export function paint(context: CanvasRenderingContext2D, shapes: Iterable<Shape>
     }
   }
   context.globalAlpha = 1;
+}
+
+function write(context: CanvasRenderingContext2D, shape: Extract<Shape, { is: "text" }>): void {
+  context.font = `${shape.bold ? 600 : 400} ${shape.size ?? 12}px ${FONT}`;
+  context.textAlign = shape.anchor === "middle" ? "center" : shape.anchor ?? "start";
+  context.save();
+  context.translate(shape.x, shape.y);
+  if (shape.upright) context.rotate(-Math.PI / 2);
+  if (shape.stroke) {
+    context.lineWidth = shape.width ?? 3;
+    context.strokeStyle = shape.stroke;
+    context.lineJoin = "round";
+    context.setLineDash([]);
+    context.strokeText(shape.words, 0, 0);
+  }
+  context.fillStyle = shape.fill ?? "#000";
+  context.fillText(shape.words, 0, 0);
+  context.restore();
 }
 
 function trace(context: CanvasRenderingContext2D, shape: Exclude<Shape, { is: "text" }>): void {
@@ -130,9 +139,10 @@ function bare(shape: Shape): SVGElement {
       return element("rect", { x: round(x), y: round(y), width: round(w), height: round(h), rx: rx ?? 0 });
     }
     case "text": {
-      const { x, y, size, anchor, bold, words } = shape;
+      const { x, y, size, anchor, bold, upright, words } = shape;
       const made = element("text", { x: round(x), y: round(y), "font-size": size ?? 12 });
       if (anchor) made.setAttribute("text-anchor", anchor);
+      if (upright) made.setAttribute("transform", `rotate(-90 ${round(x)} ${round(y)})`);
       if (bold) made.setAttribute("font-weight", "600");
       if (shape.stroke) made.setAttribute("paint-order", "stroke");
       made.textContent = words;

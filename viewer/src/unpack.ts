@@ -10,6 +10,13 @@ export interface Rounded {
   values: Ref;
 }
 
+/** Rows of so many floats, each in steps of its own. */
+export interface RoundedRows {
+  wide: number;
+  steps: Ref;
+  values: Ref;
+}
+
 type Kind = "u1" | "u2" | "u4" | "i2" | "i4" | "f4";
 export type Numbers = Uint8Array | Uint16Array | Uint32Array | Int16Array | Int32Array | Float32Array;
 
@@ -40,6 +47,12 @@ export class Arrays {
   floats(rounded: Rounded): Float32Array {
     const whole = this.get(rounded.values);
     return Float32Array.from(whole as Int16Array, (value) => value * rounded.step);
+  }
+
+  row(rows: RoundedRows, place: number): Float32Array {
+    const step = this.get(rows.steps)[place] ?? 0;
+    const whole = this.get(rows.values).subarray(place * rows.wide, (place + 1) * rows.wide);
+    return Float32Array.from(whole as Int16Array, (value) => value * step);
   }
 
   bit(bits: Numbers, place: number): boolean {

@@ -21,29 +21,52 @@ def report(runs: Positional[tuple[Path, ...]], /) -> None:
     """
     for run in runs:
         for page in _pages(_found(run)):
-            Console().print(f"report: {page}", markup=False, highlight=False)
+            _say(f"report: {page}")
 
 
 @app.command(name="view")
-def view(run: Positional[Path], /) -> None:
+def view(run: Positional[Path], /, *, follow: bool = False, seconds: float = 3.0) -> None:
     """Open the page of RUN in a browser; it is written first if the run has none.
 
     Args:
         run: The folder of a run, or the name of one in runs/.
+        follow: Write the page again and again while the run goes on; Ctrl-C stops that.
+        seconds: Between two pages that are written so.
     """
+    if follow:
+        _follow(_found(run, "events.jsonl"), seconds)
+        return
     folder = _found(run)
     pages = [folder / name for name in ("comparison.html", "report.html")]
-    page = next((page for page in pages if page.is_file()), None) or _pages(folder)[-1]
-    if not webbrowser.open(page.resolve().as_uri()):
-        Console().print(f"no browser was found; open {page}", markup=False, highlight=False)
+    _open(next((page for page in pages if page.is_file()), None) or _pages(folder)[-1])
 
 
-def _found(run: Path) -> Path:
+def _follow(folder: Path, seconds: float) -> None:
+    from ..report import follow
+
+    def told(page: Path) -> None:
+        _open(page, "#view=train")
+        _say(f"following {folder}: {page} renews itself until the run ends; Ctrl-C stops that")
+
+    ending = follow(folder, seconds=seconds, told=told)
+    _say(f"{'the run has ended' if ending == 'ended' else 'stopped'}: {folder / 'report.html'}")
+
+
+def _open(page: Path, place: str = "") -> None:
+    if not webbrowser.open(page.resolve().as_uri() + place):
+        _say(f"no browser was found; open {page}")
+
+
+def _say(words: str) -> None:
+    Console().print(words, markup=False, highlight=False)
+
+
+def _found(run: Path, file: str = "results.json") -> Path:
     for folder in (run, RUNS / run):
-        if (folder / "results.json").is_file():
+        if (folder / file).is_file():
             return folder
     raise RunError(
-        f"there is no run {run}: a run's folder has a results.json; `tapeout runs` lists those in "
+        f"there is no run {run}: a run's folder has a file {file}; `tapeout runs` lists those in "
         f"{RUNS}/"
     )
 

@@ -2,6 +2,7 @@
 
 from ._conditioned import conditioned_table
 from ._delta import delta_tables
+from ._follow import follow
 from ._methods import methods_table, write_methods_page
 from ._page import write_report
 from ._smallest import smallest_table
@@ -20,6 +21,7 @@ __all__ = [
     "conditioned_table",
     "delta_tables",
     "evidence_table",
+    "follow",
     "frontier_table",
     "methods_table",
     "origin_table",

@@ -13,6 +13,7 @@ from ._headline import headline
 from ._html import Html, isolated, join, name, paragraph, tag
 from ._node_checks import checks_section
 from ._results import Results, read_results
+from ._running import results_so_far, running_words
 from ._sections import evidence_section, frontier_section, sizes_section, speed_section
 from ._shell import shell, write_page
 from ._smallest import smallest_section
@@ -43,10 +44,24 @@ def write_report(run: str | Path) -> Path:
     return write_page(run / "report.html", _page(read_results(run), run))
 
 
-def _page(results: Results, run: Path) -> Html:
+def write_so_far(run: Path, *, renew: float | None = None) -> Path:
+    """As `write_report`, of a run that may have no results yet.
+
+    Args:
+        run: the run's folder.
+        renew: the page says what runs, and loads itself anew after so many seconds.
+
+    Raises:
+        RunError: the results are damaged, or the page cannot be written.
+    """
+    return write_page(run / "report.html", _page(results_so_far(run), run, renew))
+
+
+def _page(results: Results, run: Path, renew: float | None = None) -> Html:
     again = (run / "recipe.json").is_file()
-    main = join(_top(results), *_sections(results, again))
-    app = app_of(results, run)
+    now = paragraph(running_words(results, run), class_="live") if renew else Html()
+    main = join(_top(results, now), *_sections(results, again))
+    app = app_of(results, run, renew)
     more = "; circuits and curves are from its stages" if app else ""
     foot = f"Every number is from results.json, which lies beside this page{more}."
     return shell(f"{isolated(results.recipe)} – Tapeout report", main, foot, app)
@@ -90,7 +105,7 @@ def _sections(results: Results, again: bool) -> list[Html]:
     ]
 
 
-def _top(results: Results) -> Html:
+def _top(results: Results, now: Html) -> Html:
     sentences = join(*(join(" " if place else "", s) for place, s in enumerate(headline(results))))
     more = len(results.proofs) - 1
     verifications = "verification is" if more == 1 else "verifications are"
@@ -101,6 +116,7 @@ def _top(results: Results) -> Html:
         "header",
         paragraph("Tapeout report", class_="kicker"),
         tag("h1", name(results.recipe)),
+        now,
         paragraph(sentences, rest, class_="headline"),
         notes,
     )

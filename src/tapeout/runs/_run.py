@@ -219,13 +219,17 @@ class _Log:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._write("ended", "")  # whoever follows the file knows that no more will come
         self._file.close()
 
     def __call__(self, event: Event, stage: str, **details: Any) -> None:
+        self._write(event, stage, **details)
+        self._watch(event, stage, **details)
+
+    def _write(self, event: str, stage: str, **details: Any) -> None:
         entry = {"time": round(time.time(), 3), "event": event, "stage": stage} | details
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
-        self._watch(event, stage, **details)
 
     def progress(self, stage: str, done: int, total: int, **numbers: int | float) -> None:
         """At most one line per interval; the last step always."""

@@ -31,6 +31,7 @@ class Folder:
     def __init__(self, root: Path, recipe: str = "a run") -> None:
         self.root, self.recipe = root, recipe
         self.stages: dict[str, Json] = {"task": stage("task")}
+        self.circuits: dict[str, Circuit] = {}
 
     def place(self, name: str) -> Path:
         folder = self.root / "stages" / name
@@ -46,6 +47,7 @@ class Folder:
         self.stages[f"{name} scores"] = stage("find", metrics)
         circuit = scores.top(share=share)
         circuit.save(self.place(name))
+        self.circuits[name] = circuit
         self._select(name, circuit.size, circuit.share)
         return circuit
 
@@ -66,7 +68,9 @@ class Folder:
         proof = stage("verify", inputs={"circuit": name, "task": "task"}, peak_mb=10.0)
         self.stages[f"{name} proof"] = proof
 
-    def activations(self, name: str, circuit: Circuit, pairs: int, words: list[str]) -> None:
+    def activations(
+        self, name: str, circuit: Circuit, pairs: int, words: list[str], *, tokens: int = 6
+    ) -> None:
         """What an `activations` stage leaves, of made up numbers."""
         nodes, generator = circuit.nodes(), torch.Generator().manual_seed(0)
         wide = len(nodes), 7
@@ -74,19 +78,46 @@ class Folder:
         tensors |= {"levels": torch.randn(*wide, generator=generator).sort(dim=1).values}
         tensors |= {"context_values": torch.randn(*wide, 2, generator=generator)}
         places = torch.randint(0, 20, (*wide, 2, 2), generator=generator, dtype=torch.int32)
-        save_file(
-            tensors | {"context_places": places}, self.place(name) / "activations.safetensors"
-        )
+        tensors |= {"context_places": places}
+        heads = sorted({head_of(node) for node in nodes if ".attn." in node})
+        tensors |= followed(len(nodes), len(heads), tokens, generator)
+        save_file(tensors, self.place(name) / "activations.safetensors")
         about: dict[str, Any] = {"nodes": nodes, "split": words[0], "text": words[0]}
         about["pairs"] = [[f"{words[n % len(words)]} {n}", words[0], "x"] for n in range(pairs)]
         about["percentiles"] = [0.1, 1.0, 10.0, 50.0, 90.0, 99.0, 99.9]
         about["documents"] = [[words[n % len(words)]] * 20 for n in range(20)]
+        said = [words[n % len(words)] for n in range(tokens)]
+        about["prompts"] = {"heads": heads, "head_dim": 8, "scale": 8**-0.5, "cut": [0, 2]}
+        about["prompts"] |= {"tokens": [[said, [*said[:-1], "other"]]] * 2}
         (self.place(name) / "activations.json").write_text(json.dumps(about), encoding="utf-8")
-        circuit_name = next(n for n, s in self.stages.items() if s["kind"] == "select")
-        self.stages[name] = stage("activations", {}, inputs={"circuit": circuit_name})
+        of = next(n for n, own in self.circuits.items() if own is circuit)
+        self.stages[name] = stage("activations", {}, inputs={"circuit": of})
 
     def write(self) -> Path:
         self.root.mkdir(parents=True, exist_ok=True)
         results = samples.results(self.stages) | {"recipe": self.recipe}
         (self.root / "results.json").write_text(json.dumps(results), encoding="utf-8")
         return self.root
+
+
+def head_of(node: str) -> tuple[int, int, int]:
+    """Layer, head and key of a node of attention, where every head has a key of its own."""
+    layer, _, _, last = node.split(".")
+    head = int(last.removeprefix("head")) if last.startswith("head") else int(last) // 8
+    return int(layer), head, head
+
+
+def followed(
+    nodes: int, heads: int, tokens: int, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """Two pairs, token by token."""
+    tensors: dict[str, torch.Tensor] = {}
+    later = torch.ones(tokens, tokens, dtype=torch.bool).triu(1)
+    for pair in range(2):
+        for side in range(2):
+            held = torch.randn(nodes, tokens, generator=generator)
+            scores = torch.randn(heads, tokens, tokens, generator=generator)
+            weights = scores.masked_fill(later, -torch.inf).softmax(dim=-1)
+            tensors[f"held.{pair}.{side}"] = held
+            tensors[f"attention.{pair}.{side}"] = weights.half()
+    return tensors

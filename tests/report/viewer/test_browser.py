@@ -59,7 +59,7 @@ def a_run(root: Path, words: list[str] | None = None) -> Path:
     folder.activations("held", circuit, 5, words)
     folder.nodes("second", universe, share=0.3, seed=2)
     sparse = Universe.of(shape(family="weight_sparse"), SPARSE_NODES)
-    folder.nodes("sparse", sparse, share=1.0, seed=3)
+    folder.activations("held too", folder.nodes("sparse", sparse, share=1.0, seed=3), 5, words)
     about = {"inputs": {"circuit": "sparse"}}
     folder.stages["wired"] = stage("weight_edges", samples.weight_edges(), **about)
     folder.stages["checked"] = stage("checks", samples.checks(), **about)
@@ -117,6 +117,29 @@ def test_a_node_shows_all_that_is_known_of_it(opened: Any, tmp_path: Path):
     assert page.locator(".facts h3").inner_text() == "0.mlp.act_in.1"
     opened(tmp_path / "report.html", "#view=circuit&circuit=sparse&node=0.attn.q.5")
     assert "Loss without this node alone" in page.locator(".facts").inner_text()
+
+
+def test_a_node_is_shown_token_by_token_with_its_heads(opened: Any, tmp_path: Path):
+    page = opened(a_run(tmp_path), "#view=circuit&circuit=sparse&node=1.attn.q.9")
+    facts = page.locator("#view-circuit .facts")
+    strips = facts.locator(".tokens svg")
+    assert strips.count() == 3 and strips.first.locator("rect").count() >= 6
+    assert "two" in strips.first.text_content() and "/other" in strips.last.text_content()
+    maps = facts.locator(".map figcaption")
+    assert [text.split(":")[0] for text in maps.all_inner_texts()] == [
+        "Attention of head 1.1, prompt",
+        "Channel 9 alone, prompt",
+    ]
+    assert facts.locator(".map").first.locator("rect").count() > 21
+    before = strips.first.locator("title").all_text_contents()
+    facts.get_by_role("combobox", name="Pair").select_option(value="1")
+    assert facts.locator(".tokens title").all_text_contents()[: len(before)] != before
+    assert "2 tokens before are left out" in facts.inner_text()
+    facts.get_by_role("combobox", name="Between").select_option(value="2")
+    assert "their difference" in maps.first.inner_text()
+    assert "side=2" in page.evaluate("location.hash")
+    opened(tmp_path / "report.html", "#view=circuit&circuit=sparse&node=1.mlp.post_act.3")
+    assert facts.locator(".tokens svg").count() == 3 and facts.locator(".map").count() == 0
 
 
 def test_a_click_chooses_a_node_and_an_edge(opened: Any, tmp_path: Path):

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from tapeout.circuits import SPARSE_NODES, Universe
 from tapeout.report import write_report
 from tapeout.report._results import read_results
-from tapeout.report.viewer import _circuits, _facts
+from tapeout.report.viewer import _circuits, _facts, _prompts
 from tapeout.report.viewer._app import tree_of
 from tapeout.report.viewer._pack import Pack
 
@@ -40,6 +41,9 @@ def test_a_block_comes_back_as_it_was_packed():
     assert (pack.read(second["values"]) * second["step"]).tolist() == pytest.approx(
         [0.5, -2.0, 0.0], abs=2 / 32767
     )
+    rows = pack.rows([[1.0, -0.5], [0.0, 0.0], [300.0, float("nan")]])
+    back = pack.read(rows["values"]).reshape(3, 2) * pack.read(rows["steps"])[:, None]
+    assert back == pytest.approx(np.array([[1.0, -0.5], [0.0, 0.0], [300.0, 0.0]]), abs=1e-2)
     assert pack.encode({}) == pack.encode({})
 
 
@@ -73,6 +77,37 @@ def test_what_is_left_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     said = " ".join(tree["left_out"])
     for words in ("one: the scores of", "two:", "held: activations on"):
         assert words in said
+
+
+def test_token_by_token_goes_along_what_there_is_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = Folder(tmp_path)
+    circuit = folder.nodes("one", Universe.of(shape(), UNIVERSE), share=0.4)
+    folder.activations("held", circuit, 5, ["a"], tokens=6)
+    run = folder.write()
+
+    def prompts(held: int, attended: int) -> tuple[dict[str, Any], Pack, str]:
+        monkeypatch.setattr(_prompts, "MOST_HELD", held)
+        monkeypatch.setattr(_prompts, "MOST_ATTENDED", attended)
+        tree, pack = packed(run)
+        (own,) = tree["circuits"]
+        return own["facts"]["activations"]["prompts"], pack, " ".join(tree["left_out"])
+
+    size = len(circuit.nodes())
+    heads = sum("attn" in node for node in circuit.nodes())
+    found, pack, said = prompts(2 * 12 * size, 2 * 2 * 21 * heads)
+    assert len(found["pairs"]) == 2 and found["pairs"][1][0]["attention"] and not said
+    found, pack, said = prompts(12 * size, 10**9)
+    assert len(found["pairs"]) == 1 and "1 of 2 pairs" in said
+    found, pack, said = prompts(10**9, 2 * 21 * heads)
+    assert found["pairs"][0][0]["attention"] and found["pairs"][1][0]["attention"] is None
+    assert "attention on 1 of them" in said
+    found, pack, said = prompts(12 * 3, 10**9)
+    values = load_file(run / "stages" / "held" / "activations.safetensors")["pairs"]
+    apart = np.abs(values[..., 0] - values[..., 1]).mean(axis=1)
+    assert pack.read(found["place"]).tolist() == sorted(np.argsort(-apart)[:3].tolist())
+    assert f"what {size - 3:,} nodes hold" in said and len(found["pairs"]) == 1
 
 
 @pytest.mark.parametrize("kind", ["missing", "torn", "another size", "no universe"])
@@ -117,6 +152,19 @@ def test_damaged_activations_hide_no_circuit(tmp_path: Path):
     assert [own["facts"] for own in tree["circuits"]] == [{}]
     (note,) = tree["left_out"]
     assert note.startswith("held: activations (") and "is damaged" in note
+
+
+@pytest.mark.parametrize("key", ["heads", "tokens", "cut", "head_dim"])
+def test_damaged_prompts_are_said(key: str, tmp_path: Path):
+    folder = Folder(tmp_path)
+    circuit = folder.nodes("one", Universe.of(shape(), UNIVERSE), share=0.4)
+    folder.activations("held", circuit, 3, ["a"])
+    place = folder.place("held") / "activations.json"
+    about = json.loads(place.read_text())
+    about["prompts"][key] = [[["x"], ["y"]]] if key == "tokens" else None
+    place.write_text(json.dumps(about))
+    tree, _ = packed(folder.write())
+    assert "is damaged" in tree["left_out"][0] and tree["circuits"][0]["facts"] == {}
 
 
 def test_a_stage_name_leads_nowhere_else(tmp_path: Path):

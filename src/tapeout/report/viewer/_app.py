@@ -23,15 +23,17 @@ class App:
     data: str
 
 
-def app_of(results: Results, run: Path) -> App | None:
+def app_of(results: Results, run: Path, renew: float | None = None) -> App | None:
     """The interactive views of a run; None if it has nothing that they would show.
+
+    With `renew` the page loads itself anew every so many seconds.
 
     Raises:
         RunError: the results are damaged.
     """
     pack = Pack()
-    tree = tree_of(results, run, pack)
-    if not (tree["circuits"] or tree["curves"] or len(tree["proofs"]) > 1):
+    tree = tree_of(results, run, pack) | {"renew": renew}
+    if not (renew or tree["circuits"] or tree["curves"] or len(tree["proofs"]) > 1):
         return None
     script, style = (
         BUNDLE.joinpath(name).read_text("utf-8") for name in ("viewer.js", "viewer.css")

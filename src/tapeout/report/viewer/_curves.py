@@ -1,13 +1,12 @@
 """What the stages of a run reported step by step."""
 
-import json
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...errors import RunError
 from .._fields import Fields
+from .._heard import Points, finite, heard, small, values_of
 from .._results import Results, Stage
 from .._text import clean
 from ._files import folder_of, read_json
@@ -16,13 +15,15 @@ from ._pack import Pack
 MOST = 600
 """Points of a curve; a longer one is averaged over stretches."""
 
-Points = list[tuple[float, dict[str, float]]]
-_NO_VALUE = {"step", "done", "total", "time"}
+NOT_FINISHED = "not finished"
 
 
 def curves(results: Results, run: Path, pack: Pack, notes: list[str]) -> list[dict[str, Any]]:
-    """A curve per stage that has one: what it stored, else what it said while it ran."""
-    events = _events(run / "events.jsonl")
+    """A curve per stage that has one: what it stored, else what it said while it ran.
+
+    The stage that runs, or that ran when the run was killed, comes last.
+    """
+    events = heard(run / "events.jsonl")
     found: list[dict[str, Any]] = []
     for stage in results.stages:
         try:
@@ -30,18 +31,23 @@ def curves(results: Results, run: Path, pack: Pack, notes: list[str]) -> list[di
         except RunError as error:
             notes.append(f"the curve of {stage.name} ({clean(str(error))})")
             points = []
-        points = points or events.get(stage.name, [])
-        terms = sorted({term for _, values in points for term in values})
-        if len(points) > 1 and terms:
-            found.append(_tree(stage, points, terms, pack))
+        points = points or events.points.get(stage.name, [])
+        found += _tree(stage.name, stage.kind, points, pack)
+    if events.running and results.stage(events.running) is None:
+        points = events.points.get(events.running, [])
+        found += _tree(events.running, NOT_FINISHED, points, pack)
     return found
 
 
-def _tree(stage: Stage, points: Points, terms: list[str], pack: Pack) -> dict[str, Any]:
+def _tree(name: str, kind: str, points: Points, pack: Pack) -> list[dict[str, Any]]:
+    """Nothing unless there are two points."""
+    terms = sorted({term for _, values in points for term in values})
+    if len(points) < 2 or not terms:
+        return []
     shown = _thinned(points)
-    return {
-        "name": stage.name,
-        "kind": stage.kind,
+    curve = {
+        "name": name,
+        "kind": kind,
         "points": len(points),
         "step": pack.array([step for step, _ in shown], "f4"),
         "terms": [
@@ -54,6 +60,7 @@ def _tree(stage: Stage, points: Points, terms: list[str], pack: Pack) -> dict[st
             for term in terms
         ],
     }
+    return [curve]
 
 
 def _stored(stage: Stage, run: Path) -> Points:
@@ -64,15 +71,20 @@ def _stored(stage: Stage, run: Path) -> Points:
     """
     if "curve" in stage.metrics:
         rows = [dict(_numbers(row)) for row in stage.metrics.children("curve")]
-        return [(row.get("step", float(place)), _values(row)) for place, row in enumerate(rows, 1)]
+        return [
+            (row.get("step", float(place)), values_of(row)) for place, row in enumerate(rows, 1)
+        ]
     folder = folder_of(run, stage)
     if folder is None or not (folder / "curve.json").is_file():
         return []
     rows = read_json(folder / "curve.json")
     if not isinstance(rows, list):
         raise RunError(f"{folder / 'curve.json'} is damaged: not a list")
-    plain = [_finite(row) for row in rows if isinstance(row, Mapping)]
-    return [(row.get("step", float(place)), _values(row)) for place, row in enumerate(plain, 1)]
+    return _points([finite(row) for row in rows if isinstance(row, Mapping)])
+
+
+def _points(rows: list[dict[str, float]]) -> Points:
+    return [(row.get("step", float(place)), values_of(row)) for place, row in enumerate(rows, 1)]
 
 
 def _numbers(row: Fields) -> Iterable[tuple[str, float]]:
@@ -81,47 +93,8 @@ def _numbers(row: Fields) -> Iterable[tuple[str, float]]:
             value = float(text)
         except ValueError:
             continue
-        if _small(value):
+        if small(value):
             yield key, value
-
-
-def _finite(row: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        str(key): float(value)
-        for key, value in row.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and _small(value)
-    }
-
-
-def _small(value: int | float) -> bool:
-    """A finite number that a float of four bytes has room for."""
-    return abs(value) < 1e38 and math.isfinite(value)
-
-
-def _values(row: Mapping[str, float]) -> dict[str, float]:
-    return {key: value for key, value in row.items() if key not in _NO_VALUE}
-
-
-def _events(path: Path) -> dict[str, Points]:
-    """Stage -> progress with numbers, of the last time that it started."""
-    found: dict[str, Points] = {}
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return {}
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            stage, event = clean(entry["stage"]), entry["event"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue  # the last line may be torn while the run goes on
-        if event == "start":
-            found[stage] = []
-        elif event == "progress":
-            row = _finite(entry)
-            if values := _values(row):
-                found.setdefault(stage, []).append((row.get("done", 0.0), values))
-    return found
 
 
 def _thinned(points: Points) -> Points:

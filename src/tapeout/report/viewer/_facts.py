@@ -12,7 +12,9 @@ from .._results import Results, Stage
 from .._text import clean
 from ._files import folder_of, read_json, read_tensors
 from ._pack import Pack
+from ._prompts import prompts_of
 from ._universe import Nodes
+from ._words import lines
 
 LONGEST = 400
 """Characters of a prompt that go along, the last ones."""
@@ -72,7 +74,7 @@ def _percentile(item: Fields) -> list[Any]:
     contexts = [
         [
             own.finite("activation"),
-            *(_lines(own.text(part)) for part in ("before", "token", "after")),
+            *(lines(own.text(part)) for part in ("before", "token", "after")),
         ]
         for own in item.children("contexts")
     ]
@@ -98,24 +100,21 @@ def _activations(
             "nodes": pack.array([numbers[place] for place in known], "u4"),
             "split": clean(about["split"]),
             "pairs": [_pair(item) for item in about["pairs"][: pairs.shape[1]]],
-            "values": [pack.rounded(row) for row in pairs],
+            "values": pack.rows(pairs),
         }
         if about.get("text"):
             tree["text"] = _text(about, arrays, known, pack)
+        if about.get("prompts"):
+            said: list[str] = []
+            tree["prompts"] = prompts_of(about["prompts"], arrays, known, pack, said)
+            notes += [f"{stage.name}: {note}" for note in said]
         return tree
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise RunError(f"{folder / 'activations.json'} is damaged: {error}") from error
 
 
 def _pair(item: Sequence[str]) -> list[str]:
-    return [_lines(clean(_tail(text), LONGEST + 1)) for text in item]
-
-
-def _lines(text: str) -> str:
-    """Clean text with signs for new lines and tabs."""
-    for hidden, sign in (("\\u000a", "⏎"), ("\\u0009", "⇥"), ("\\u000d", "↵")):
-        text = text.replace(hidden, sign)
-    return text
+    return [lines(clean(_tail(text), LONGEST + 1)) for text in item]
 
 
 def _tail(text: str) -> str:
@@ -134,7 +133,7 @@ def _text(
     words: dict[str, int] = {}
     documents = [
         pack.array(
-            [words.setdefault(_lines(clean(t)), len(words)) for t in about["documents"][d]], "u4"
+            [words.setdefault(lines(clean(t)), len(words)) for t in about["documents"][d]], "u4"
         )
         for d in used
     ]

@@ -46,6 +46,17 @@ class Pack:
         step = top / _STEPS if top else 1.0
         return {"step": step, "values": self.array(np.rint(flat / step), "i2")}
 
+    def rows(self, values: Any) -> dict[str, Any]:
+        """As `rounded`, each row by its own largest magnitude; [rows, wide] or more axes."""
+        whole = np.nan_to_num(np.asarray(values, dtype=np.float64))
+        flat = whole.reshape(len(whole), -1) if whole.size else np.zeros((len(whole), 0))
+        top = np.abs(flat).max(axis=1, initial=0.0)
+        steps = np.where(top > 0, top / _STEPS, 1.0).astype("<f4").astype(np.float64)
+        rounded = np.rint(flat / steps[:, None]).clip(-_STEPS, _STEPS)
+        return {"wide": flat.shape[1], "steps": self.array(steps, "f4")} | {
+            "values": self.array(rounded, "i2")
+        }
+
     def bits(self, flags: Any) -> dict[str, int]:
         """Booleans, eight a byte, the first in the lowest bit."""
         return self.array(np.packbits(np.asarray(flags, dtype=bool), bitorder="little"), "u1")

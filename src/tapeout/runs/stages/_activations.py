@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ...models import Model
-from ...tasks import Task
-from ...verify.nodes import PERCENTILES, pair_activations, text_activations
+from ...tasks import Split, Task
+from ...verify.nodes import (
+    PERCENTILES,
+    PairsOfPrompts,
+    pair_activations,
+    prompt_activations,
+    text_activations,
+)
 from .._stage import Stage, Work, ref
 from .._store import write_json
 from ._artifacts import CIRCUITS, MODELS, TASKS
@@ -25,6 +32,9 @@ class Activations(Stage):
         text: a task of plain text; left empty, only pairs are run.
         split: whose pairs.
         most_pairs: the first so many of them.
+        followed: of so many, the first ones, also what nodes hold at every token, and where their
+            heads attend.
+        most_tokens: of a followed prompt, the last so many.
         text_split: of the text.
         percentiles: of a node's activations on text, up to 50; their mirror images come along.
         contexts: at every percentile.
@@ -42,6 +52,8 @@ class Activations(Stage):
     text: str = ref(*TASKS, named=True)
     split: Literal["test", "validation", "train"] = "test"
     most_pairs: int = 50
+    followed: int = 4
+    most_tokens: int = 48
     text_split: Literal["reference", "test", "validation", "train"] = "reference"
     percentiles: tuple[float, ...] = PERCENTILES
     contexts: int = 2
@@ -55,7 +67,7 @@ class Activations(Stage):
         text: Task | None = work.inputs["text"]
         circuit = of_nodes(work.inputs["circuit"])
         whole = getattr(task, self.split)
-        split = whole.take(self.most_pairs) if len(whole) > self.most_pairs else whole
+        split = _first(whole, self.most_pairs)
         options = {"batch_size": self.batch_size, "transfer": self.transfer}
         pairs = pair_activations(model, circuit, split, **options)
         tensors = {"pairs": pairs.values}
@@ -75,6 +87,13 @@ class Activations(Stage):
             tensors |= {"context_places": found.places}
             about |= {"text": found.text, "percentiles": found.percentiles}
             about |= {"documents": found.documents}
+        if self.followed:
+            some, most = _first(split, self.followed), self.most_tokens
+            prompts = prompt_activations(
+                model, circuit, some, most_tokens=most, transfer=self.transfer
+            )
+            tensors |= _tensors(prompts)
+            about["prompts"] = _about(prompts, model)
         save_file(tensors, work.folder / "activations.safetensors")
         write_json(work.folder / "activations.json", about)
         counts = {"nodes": len(pairs.nodes), "n": len(split), "text_n": 0}
@@ -85,3 +104,34 @@ class Activations(Stage):
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """What the nodes and examples are; the numbers are in `activations.safetensors`."""
         return json.loads((folder / "activations.json").read_text(encoding="utf-8"))
+
+
+def _first(split: Split, most: int) -> Split:
+    return split.take(most) if len(split) > most else split
+
+
+def _tensors(prompts: PairsOfPrompts) -> dict[str, Tensor]:
+    """`held.PAIR.SIDE` and `attention.PAIR.SIDE`, the prompt's side first."""
+    found: dict[str, Tensor] = {}
+    for place, sides in enumerate(prompts.pairs):
+        for side, own in enumerate(sides):
+            found[f"held.{place}.{side}"] = own.values
+            found[f"attention.{place}.{side}"] = own.attention.half()
+    return found
+
+
+def _about(prompts: PairsOfPrompts, model: Model) -> dict[str, Any]:
+    # where nothing turns queries and keys, one channel of both adds its product to the scores
+    plain = model.shape.family == "weight_sparse"
+    return {
+        "heads": [(*head, head[1] // _sharing(model, head[0])) for head in prompts.heads],
+        "head_dim": model.shape.head_dim,
+        "scale": model.shape.head_dim**-0.5 if plain else None,
+        "tokens": [[own.tokens for own in sides] for sides in prompts.pairs],
+        "cut": [sides[0].cut for sides in prompts.pairs],
+    }
+
+
+def _sharing(model: Model, layer: int) -> int:
+    """Heads to a key."""
+    return model.shape.heads(layer) // model.shape.heads(layer, "attn.k")

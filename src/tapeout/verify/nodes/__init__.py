@@ -6,6 +6,7 @@ from ._contexts import PERCENTILES, Context, NodeContexts, Percentile, node_cont
 from ._diagram import Diagram, diagram, edges_on
 from ._effects import InversePruning, NodeEffect, inverse_pruning, node_effects
 from ._kurtosis import Kurtosis, kurtosis
+from ._prompts import PairsOfPrompts, PromptActivations, prompt_activations
 from ._recorded import PairActivations, TextActivations, pair_activations, text_activations
 from ._simpler import ConstantQuery, RedundantWrite, constant_queries, redundant_writes
 
@@ -22,7 +23,9 @@ __all__ = [
     "NodeContexts",
     "NodeEffect",
     "PairActivations",
+    "PairsOfPrompts",
     "Percentile",
+    "PromptActivations",
     "RedundantWrite",
     "TextActivations",
     "activity",
@@ -35,6 +38,7 @@ __all__ = [
     "node_contexts",
     "node_effects",
     "pair_activations",
+    "prompt_activations",
     "redundant_writes",
     "text_activations",
 ]

@@ -95,19 +95,15 @@ def pair_activations(
         TaskError: an example has no counterfactual.
     """
     circuit.check(model, transfer=transfer)
-    if lacking := next((e for e in split.examples if e.counterfactual is None), None):
-        raise TaskError(
-            f"activations on pairs need a counterfactual for every example; {lacking.prompt!r} has "
-            "none"
-        )
-    columns = _columns(circuit)
+    check_pairs(split)
+    columns = columns_of(circuit)
     values = torch.empty(sum(len(own.index) for own in columns), len(split), 2)
     for batch in split.batches(batch_size, partner="counterfactual"):
-        seen = _seen(model, batch.lockstep_prompts, columns, slice(-1, None))
+        seen = seen_in(model, batch.lockstep_prompts, columns, slice(-1, None))
         both = torch.cat([x[:, 0] for x in seen], dim=1).unflatten(0, (2, len(batch)))
         values[:, batch.rows] = both.permute(2, 1, 0)
     return PairActivations(
-        nodes=tuple(_names(circuit, columns)),
+        nodes=tuple(names_of(circuit, columns)),
         split=split.name,
         examples=tuple((e.prompt, e.counterfactual or "", e.answers[0]) for e in split.examples),
         values=values,
@@ -151,7 +147,7 @@ def text_activations(
     places = _places(text, batch_size)
     if not places:
         raise TaskError(f"{text.name} has no token but first ones: take longer texts")
-    wanted, columns = mirrored(percentiles), _columns(circuit)
+    wanted, columns = mirrored(percentiles), columns_of(circuit)
     nodes = sum(len(own.index) for own in columns)
     levels = torch.empty(nodes, len(wanted))
     where = torch.full((nodes, len(wanted), each, 2), NONE, dtype=torch.int32)
@@ -168,7 +164,7 @@ def text_activations(
             node += 1
     ids = [[*item.prompt, *item.answers[0]] for item in text.encoded]
     return TextActivations(
-        nodes=tuple(_names(circuit, columns)),
+        nodes=tuple(names_of(circuit, columns)),
         text=text.name,
         percentiles=tuple(wanted),
         levels=levels,
@@ -178,14 +174,25 @@ def text_activations(
     )
 
 
-def _columns(circuit: Circuit) -> list[Columns]:
+def check_pairs(split: Split) -> None:
+    """Raises: TaskError: an example has no counterfactual."""
+    if lacking := next((e for e in split.examples if e.counterfactual is None), None):
+        raise TaskError(
+            f"activations on pairs need a counterfactual for every example; {lacking.prompt!r} has "
+            "none"
+        )
+
+
+def columns_of(circuit: Circuit) -> list[Columns]:
+    """The kept nodes, group by group; nodes for whole layers hold nothing of their own."""
     active = circuit.active
     groups = [group for group in circuit.universe.groups if group.site != LAYER]
     found = [Columns(group=g, index=active[g.nodes].nonzero()[:, 0]) for g in groups]
     return [own for own in found if len(own.index)]
 
 
-def _names(circuit: Circuit, columns: Sequence[Columns]) -> Iterator[str]:
+def names_of(circuit: Circuit, columns: Sequence[Columns]) -> Iterator[str]:
+    """Of the same nodes in the same order."""
     for own in columns:
         for index in own.index.tolist():
             yield circuit.universe.name(own.group.start + index)
@@ -228,14 +235,14 @@ def _read(
     start = 0
     for batch in text.batches(batch_size):
         counted = _mask(batch.tokens)
-        seen = _seen(model, batch.tokens, columns, slice(None))
+        seen = seen_in(model, batch.tokens, columns, slice(None))
         stop = start + int(counted.sum())
         found[start:stop] = torch.cat([x[counted] for x in seen], dim=1)
         start = stop
     return found
 
 
-def _seen(
+def seen_in(
     model: Model, tokens: Tokens, columns: Sequence[Columns], positions: slice
 ) -> list[Float[Tensor, "rows pos nodes"]]:
     """Of a run, only what is asked for; nothing else outlives the layer that it is in."""

@@ -1,0 +1,44 @@
+"""A run that goes on: what is there already, and how far it is."""
+
+import json
+import time
+from pathlib import Path
+
+from ._heard import heard
+from ._html import Html, join, name
+from ._results import Results, read_results
+from ._text import clean
+
+
+def results_so_far(run: Path) -> Results:
+    """The results, or that there are none yet.
+
+    Raises:
+        RunError: they are damaged, or of another schema.
+    """
+    if (run / "results.json").is_file():
+        return read_results(run)
+    return Results(clean(run.resolve().name), [])
+
+
+def running_words(results: Results, run: Path) -> Html:
+    """Which stage runs, how far it is, and when that was heard."""
+    now = heard(run / "events.jsonl")
+    done = len(results.stages)
+    whole = _planned(run)
+    stages = f"{done:,} of {whole:,} stages" if whole else f"{done:,} stages"
+    heard_at = time.strftime("%H:%M:%S", time.localtime(now.time)) if now.time else "not yet"
+    rest = f"{stages} finished so far. Last heard of: {heard_at}. This page renews itself."
+    if not now.running:
+        return Html(rest)
+    steps = f", step {now.done:,.0f} of {now.total:,.0f}" if now.total else ""
+    return join("Running: ", name(now.running), f"{steps}; {rest}")
+
+
+def _planned(run: Path) -> int:
+    """How many stages the recipe has; 0 if that cannot be told."""
+    try:
+        stages = json.loads((run / "recipe.json").read_text(encoding="utf-8"))["stages"]
+        return len(stages)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return 0
