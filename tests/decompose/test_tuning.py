@@ -81,7 +81,7 @@ def test_any_loss_trains_any_module():
     known = toy("tms", steps=400, starts=2)
     own = Directions.from_dense(circuits(known), 1).normalised()
     inputs = known.inputs(300, seed=1)
-    before = known.model(inputs)
+    before = known.model(inputs).detach()
 
     def off(module, step):
         return module(inputs)[:, 2].square().mean()
@@ -89,7 +89,7 @@ def test_any_loss_trains_any_module():
     left = {}
     for chosen in (2, 0):
         found = tune_in_span(known.model, own, off, chosen=[chosen], steps=150, learning_rate=0.02)
-        after = moved(known.model, own, found.amounts)(inputs)
+        after = moved(known.model, own, found.amounts)(inputs).detach()
         left[chosen] = float(after[:, 2].abs().sum() / before[:, 2].abs().sum())
         with pytest.raises(DecomposeError, match="changes are of language models"):
             assert found.change

@@ -57,10 +57,11 @@ def strongest(found: Decomposition, gradients: Gradients, count: int) -> dict[in
     Raises:
         DecomposeError: fewer directions are alive, or gradients that do not fit them.
     """
-    if not 1 <= count <= len(found.alive):
-        raise DecomposeError(f"there are {len(found.alive)} directions alive to choose {count} of")
+    alive = found.alive.cpu()
+    if not 1 <= count <= len(alive):
+        raise DecomposeError(f"there are {len(alive)} directions alive to choose {count} of")
     mean = found.coefficients(gradients, active=1.0).abs().mean(0).cpu()
-    order = found.alive[mean[found.alive].argsort(descending=True, stable=True)]
+    order = alive[mean[alive].argsort(descending=True, stable=True)]
     return {int(place): float(mean[place]) for place in order[:count]}
 
 

@@ -12,12 +12,11 @@ from transformers.pytorch_utils import Conv1D
 from ..circuits import Scores, Universe
 from ..errors import DecomposeError
 from ..models import Model, Site
-from ..reshape import MLP, QKV, Lines, lines_of
+from ..reshape import MLP, QKV, Lines, Z, lines_of
 from ._decomposition import Decomposition
 from ._directions import Directions
 from ._meant import check_model, chosen_of, parameters_of
 
-Z: Site = "attn.z"
 Place = tuple[int, Site]
 
 

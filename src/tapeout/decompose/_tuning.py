@@ -193,7 +193,7 @@ class SpanTuner:
             loss = self.loss(self.span.model, self.step)
         if not bool(torch.isfinite(loss)):
             raise DecomposeError(
-                f"the loss is {float(loss)} at step {self.step}: lower the learning rate, or check "
+                f"the loss is {loss.item()} at step {self.step}: lower the learning rate, or check "
                 "the model for NaN"
             )
         if not loss.requires_grad:

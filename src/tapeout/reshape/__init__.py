@@ -5,7 +5,7 @@ from ._change import Change, LowRank
 from ._condition import Conditioned, condition
 from ._config import Conditioning
 from ._scales import SCALES, ScalePoint, ScaleSweep, Size, merge_scales
-from ._slots import MLP, PROJECTIONS, QKV, Lines, Slot, lines_of, slots_of
+from ._slots import MLP, PROJECTIONS, QKV, Lines, Slot, Z, lines_of, slots_of
 from ._trainable import Trainable
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Size",
     "Slot",
     "Trainable",
+    "Z",
     "condition",
     "lines_of",
     "merge_scales",
