@@ -44,23 +44,6 @@ class GradientConfig:
     batch_size: int = 64
     rows_at_once: int = 16
 
-    def taking(self, model: nn.Module | Model) -> Taking:
-        """What takes them from a model.
-
-        Raises:
-            DecomposeError: no such parameter, divergence, samples or path.
-        """
-        names = ("divergence", "parameters", "samples", "path", "rows_at_once")
-        return Taking(model, *(getattr(self, name) for name in names))
-
-    def about(self, taking: Taking, data: Mapping[str, Tensor]) -> dict[str, Any]:
-        """What gradients on disk are of: the settings, and hashes of model and data."""
-        module = taking.network.module
-        settings = asdict(self)
-        del settings["rows_at_once"]  # memory's only
-        weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-        return settings | {"model": hashed(weights), "inputs": hashed(data)}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Collecting(GradientConfig):
@@ -103,7 +86,7 @@ def collect(
     rows = rows_of(inputs)
     if not len(rows):
         raise DecomposeError("there are no rows to take gradients of")
-    taking = config.taking(model)
+    taking = taking_of(model, config)
     batches = torch.arange(len(rows)).tensor_split(ceil(len(rows) / config.batch_size))
     with taking.network.frozen():
         each = taking.outputs(rows[:1]).shape[1]
@@ -115,8 +98,8 @@ def collect(
 
         store = None
         if folder is not None:
-            about = config.about(taking, {"inputs": rows})
-            store = Store.create(Path(folder), about, [len(own) for own in drawn])
+            of = about(taking, config, {"inputs": rows})
+            store = Store.create(Path(folder), of, [len(own) for own in drawn])
         return gathered(taking, batch, len(batches), store, progress)
 
 
@@ -149,6 +132,25 @@ def gathered(
         if progress is not None:
             progress(done, count)
     return joined(kept) if store is None else StoredGradients.load(store.folder)
+
+
+def taking_of(model: nn.Module | Model, config: GradientConfig) -> Taking:
+    """What takes gradients of a model.
+
+    Raises:
+        DecomposeError: no such parameter, divergence, samples or path.
+    """
+    names = ("divergence", "parameters", "samples", "path", "rows_at_once")
+    return Taking(model, *(getattr(config, name) for name in names))
+
+
+def about(taking: Taking, config: GradientConfig, data: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What gradients on disk are of: the settings, and hashes of model and data."""
+    module = taking.network.module
+    settings = asdict(config)
+    del settings["rows_at_once"]  # memory's only
+    weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    return settings | {"model": hashed(weights), "inputs": hashed(data)}
 
 
 def _drawn(config: Collecting, counts: list[int]) -> list[Int[Tensor, " samples"]]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..errors import DecomposeError, TaskError
 from ..models import Model
 from ..tasks import Split
-from ._collect import GradientConfig, Taken, gathered, joined
+from ._collect import GradientConfig, Taken, about, gathered, joined, taking_of
 from ._compute import Taking
 from ._gradients import Gradients
 from ._store import Store
@@ -70,7 +70,7 @@ def collect_pairs(
     config = config or GradientConfig()
     pairs = pairs_of(pairs) if isinstance(pairs, Split) else list(pairs)
     _check(pairs, config)
-    taking = config.taking(model)
+    taking = taking_of(model, config)
     device = next(taking.network.module.parameters()).device
     batches = torch.arange(len(pairs)).tensor_split(ceil(len(pairs) / config.batch_size))
     with taking.network.frozen():
@@ -79,8 +79,8 @@ def collect_pairs(
             data = {
                 f"{i}.{side}": row for i, pair in enumerate(pairs) for side, row in enumerate(pair)
             }
-            about = config.about(taking, data)
-            store = Store.create(Path(folder), about, [len(own) for own in batches])
+            of = about(taking, config, data)
+            store = Store.create(Path(folder), of, [len(own) for own in batches])
 
         def batch(number: int) -> Taken:
             own = [pairs[place] for place in batches[number].tolist()]
