@@ -11,13 +11,14 @@ validation split, losses are of the test split.
 """
 
 import json
-import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from _result import write
+
+from tapeout.report import size_ratio, sizes_at_loss
 
 MODELS = ("sparse", "dense")
 LOSS = "validation_loss"
@@ -37,10 +38,8 @@ def main() -> None:
         seconds += sum(stage["seconds"] for stage in stages.values())
         about = {"model": model} | losses(made[model])
         rows += [about | row for row in smallest(found["rows"])]
-    for target in sorted({row["target_loss"] for row in rows}):
-        for size in ("nodes", "edges"):
-            n, ratio = dense_to_sparse(rows, target, size)
-            print(f"{size} at {target} nats: dense {ratio:.1f}x sparse ({n} tasks, geometric mean)")
+        rows.append({"part": "model"} | about)
+    rows += ratios(rows)
     before = f"tapeout run recipes/{trained}.yaml && "
     for model, folder in zip(MODELS, folders, strict=True):
         model = f"runs/{trained}/stages/{model}"
@@ -66,30 +65,28 @@ def smallest(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(best.values())
 
 
-def dense_to_sparse(rows: list[dict[str, Any]], target: float, size: str) -> tuple[int, float]:
-    """Over how many tasks, and the geometric mean of the ratio of learned circuits' sizes.
+def ratios(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many times as large learned circuits of the dense model are, by size and target."""
+    models = learned(rows)
+    return [
+        {
+            "part": "dense to sparse",
+            "size": size,
+            "target_loss": target,
+            "tasks": tasks,
+            "ratio": ratio,
+        }
+        for size in ("nodes", "edges")
+        for target, sizes in sizes_at_loss(models, size).items()
+        for tasks, ratio in [size_ratio(sizes, "dense", "sparse")]
+        if tasks
+    ]
 
-    A task counts where both models reach the target with every seed; its size is the geometric
-    mean over seeds.
-    """
-    sizes = {model: sizes_of(rows, target, size, model) for model in MODELS}
-    both = sorted(set(sizes["sparse"]) & set(sizes["dense"]))
-    logs = [math.log(sizes["dense"][task] / sizes["sparse"][task]) for task in both]
-    return len(both), math.exp(math.fsum(logs) / len(logs)) if logs else math.nan
 
-
-def sizes_of(rows: list[dict[str, Any]], target: float, size: str, model: str) -> dict[str, float]:
-    """Task -> size of its learned circuit, for the tasks that reach the target with every seed."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for row in rows:
-        if row["method"] != "attribution" and row["target_loss"] == target:
-            found.setdefault((row["task"], row["model"]), []).append(max(row[size], 1))
-    seeds = max(map(len, found.values()), default=0)
-    return {
-        task: math.exp(math.fsum(map(math.log, own)) / seeds)
-        for (task, of), own in found.items()
-        if of == model and len(own) == seeds
-    }
+def learned(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Model -> its circuits, but for attribution's."""
+    found = [row for row in rows if row.get("method", "attribution") != "attribution"]
+    return {model: [row for row in found if row["model"] == model] for model in MODELS}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 import pytest
-from of_sparse import dense_to_sparse, losses, smallest
+from of_sparse import losses, ratios, smallest
 
 
 def row(task: str, method: str, seed: int, nodes: int, **more: object) -> dict[str, object]:
@@ -24,8 +24,12 @@ def test_ratio_over_the_tasks_that_both_reach_with_every_seed():
         found.append(row("b", "light", 0, 10 * factor**2))
         found += [row("b", "light", 1, 10 * factor**2)] if factor == 4 else []
         rows += [{"model": model} | r for r in smallest(found)]
-    assert dense_to_sparse(rows, 0.15, "edges") == (1, pytest.approx(4))
-    assert dense_to_sparse(rows, 0.3, "edges")[0] == 0
+    found = ratios([*rows, {"part": "model", "model": "sparse"}])
+    assert [(r["size"], r["target_loss"], r["tasks"]) for r in found] == [
+        ("nodes", 0.15, 1),
+        ("edges", 0.15, 1),
+    ]
+    assert [r["ratio"] for r in found] == pytest.approx([4, 4])
 
 
 def test_the_loss_is_that_of_the_mixture_it_was_trained_on():

@@ -12,6 +12,7 @@ from . import (  # noqa: F401 (they add commands)
     _circuits,
     _decompose,
     _delta,
+    _figures,
     _models,
     _pages,
     _runs,

@@ -20,7 +20,7 @@ def report(runs: Positional[tuple[Path, ...]], /) -> None:
         runs: Folders of runs, or names of runs in runs/.
     """
     for run in runs:
-        for page in _pages(_found(run)):
+        for page in _pages(found_run(run)):
             _say(f"report: {page}")
 
 
@@ -34,9 +34,9 @@ def view(run: Positional[Path], /, *, follow: bool = False, seconds: float = 3.0
         seconds: Between two pages that are written so.
     """
     if follow:
-        _follow(_found(run, "events.jsonl"), seconds)
+        _follow(found_run(run, "events.jsonl"), seconds)
         return
-    folder = _found(run)
+    folder = found_run(run)
     pages = [folder / name for name in ("comparison.html", "report.html")]
     _open(next((page for page in pages if page.is_file()), None) or _pages(folder)[-1])
 
@@ -61,7 +61,8 @@ def _say(words: str) -> None:
     Console().print(words, markup=False, highlight=False)
 
 
-def _found(run: Path, file: str = "results.json") -> Path:
+def found_run(run: Path, file: str = "results.json") -> Path:
+    """The folder of a run; its name in runs/ does too."""
     for folder in (run, RUNS / run):
         if (folder / file).is_file():
             return folder

@@ -1,5 +1,6 @@
 """What a run found, as one page and as tables for the terminal."""
 
+from ._at_loss import size_ratio, sizes_at_loss
 from ._conditioned import conditioned_table
 from ._delta import delta_tables
 from ._follow import follow
@@ -25,6 +26,8 @@ __all__ = [
     "frontier_table",
     "methods_table",
     "origin_table",
+    "size_ratio",
+    "sizes_at_loss",
     "sizes_table",
     "smallest_table",
     "speed_table",
