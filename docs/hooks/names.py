@@ -4,6 +4,7 @@ Names are read from the source without importing it, so the site builds without 
 """
 
 import ast
+import inspect
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -151,7 +152,8 @@ def _defined(node: ast.stmt) -> Iterator[str]:
     elif isinstance(node, ast.AnnAssign):
         yield ast.unparse(node.target)
     elif isinstance(node, ast.Assign):
-        yield from (ast.unparse(target) for target in node.targets)
+        for target in node.targets:
+            yield from map(ast.unparse, target.elts if isinstance(target, ast.Tuple) else [target])
 
 
 def _source(place: Path, name: str) -> tuple[Path, str]:
@@ -169,15 +171,23 @@ def _source(place: Path, name: str) -> tuple[Path, str]:
 
 
 def _about(place: Path, name: str) -> str:
-    """The first sentence of a docstring, or nothing."""
-    tree = _tree(place)
-    nodes = [tree] if not name else [
-        node for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name
-    ]  # fmt: skip
-    text = ast.get_docstring(nodes[0]) if nodes else ""
-    first = (text or "").split("\n\n")[0].replace("\n", " ")
+    """The first sentence of a docstring, or of the string below a constant, or nothing."""
+    text = _text(_tree(place), name)
+    first = text.split("\n\n")[0].replace("\n", " ")
     return first.replace("|", "\\|")
+
+
+def _text(tree: ast.Module, name: str) -> str:
+    if not name:
+        return ast.get_docstring(tree) or ""
+    for node, below in zip(tree.body, [*tree.body[1:], None], strict=True):
+        if name in _defined(node):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                if text := ast.get_docstring(node):  # overloads have none
+                    return text
+            elif isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+                return inspect.cleandoc(str(below.value.value))
+    return ""
 
 
 @cache

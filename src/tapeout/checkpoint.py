@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from .errors import RunError
 
 OPTIMIZER = "optimizer."
+"""What the names of an optimiser's tensors begin with in a checkpoint."""
 
 
 @runtime_checkable

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Nodes = Float[Tensor, " nodes"]
+"""A number for every node."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,4 +122,7 @@ class Linear:
 
 
 Gate = HardConcrete | Heaviside | Linear
+"""A gate that can be learned."""
+
 GATES: dict[str, type[Gate]] = {gate.name: gate for gate in (HardConcrete, Heaviside, Linear)}
+"""Gates by name."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from .errors import RunError
 
 Row = TypeVar("Row")
+"""What a line of the journal stands for."""
 
 
 class Journal:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 Positional = tyro.conf.Positional
+"""An argument without a name before it."""
 
 
 def tasks(

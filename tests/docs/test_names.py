@@ -2,6 +2,7 @@
 
 import importlib.util
 import pkgutil
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import tapeout
 from .pages import ROOT
 
 
+@cache
 def hook(name: str) -> ModuleType:
     """A file of docs/hooks/, which MkDocs loads by its path."""
     path = ROOT / "docs" / "hooks" / f"{name}.py"
@@ -58,3 +60,10 @@ def test_names_come_with_the_first_sentence_of_what_they_are():
     names = hook("names")
     said = names.public()["tapeout.find"]["attribution"]
     assert said and said in " ".join((tapeout.find.attribution.__doc__ or "").split())
+
+
+def test_every_name_says_what_it_is():
+    listed = hook("names").public()
+    silent = [f"{room}.{name}" for room, names in listed.items() for name, said in names.items()
+              if not said]  # fmt: skip
+    assert not silent

@@ -14,6 +14,7 @@ from ..errors import AmplifyError, RunError
 from ..models import Model
 
 Evaluate = Callable[[Model], float]
+"""How good a model is, the higher the better: by this, rates and steps are chosen."""
 
 
 class Improving(ABC):

@@ -12,6 +12,7 @@ from ..models import Fingerprint
 SCHEMA_VERSION = 1
 
 Method = Literal["prefix", "branching"]
+"""How pivots are found: by shared prefixes of sampled chains, or by branching off greedy ones."""
 
 
 @dataclass(frozen=True, kw_only=True)

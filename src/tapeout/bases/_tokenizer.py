@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerFast
 CHARACTERS = "\n0123456789+-=<>,?mcr"
 """All that the tasks on digits write by default."""
 PAD, BOS, UNKNOWN = "[PAD]", "[BOS]", "[UNK]"
+"""Tokens that fill up, that begin a text, and that stand for what the tokenizer does not know."""
 
 
 def character_tokenizer() -> Any:

@@ -22,6 +22,8 @@ IGNORED = -100
 """What PyTorch's cross entropy leaves out."""
 
 Progress = Callable[[int, int], None]
+"""Called with the steps done and all of them."""
+
 Part = tuple[Int[Tensor, "rows pos"], Int[Tensor, "rows pos"]]
 """Tokens, and at each position the next one where it is learned, else `IGNORED`."""
 

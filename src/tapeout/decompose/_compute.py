@@ -20,6 +20,8 @@ from ._references import draw_references
 from ._structured import StructuredGradients
 
 GradientPath = Literal["auto", "general", "structured"]
+"""How gradients are taken: from captured factors (`structured`), sample by sample (`general`), or
+by whichever fits (`auto`)."""
 
 
 def gradients(

@@ -43,6 +43,7 @@ def kl(
 
 
 DIVERGENCES: dict[str, Divergence] = {"kl": kl, "mse": mse, "public-code": public_code}
+"""By name: how far outputs are from a reference."""
 
 
 def divergence_named(name: str) -> Divergence:

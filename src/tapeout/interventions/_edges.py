@@ -27,6 +27,7 @@ from ..models import (
 )
 
 Writes = Float[Tensor, "writers rows pos d_model"]
+"""What every writer adds to the residual stream."""
 
 Wrote = Callable[[Tensor], None]
 

@@ -12,6 +12,8 @@ from ..errors import InterventionError
 from ..models import Model, Site, Tap, Tokens, Watch, attached, first_positions
 
 Where = tuple[int, Site]
+"""A layer and a site."""
+
 Positions = Literal["all_but_first", "all", "last"]
 """At which positions a replacement applies.
 
@@ -199,3 +201,4 @@ def _blend(gate: Tensor, x: Tensor, other: Tensor) -> Tensor:
 
 
 Replacement = Zero | Mean | Counterfactual | Resample | Recorded | Projection | Scale
+"""What nodes outside a circuit are given."""

@@ -19,6 +19,7 @@ from ._replacements import (
 )
 
 NAMES = ("zero", "mean", "counterfactual", "resample")
+"""Replacements that a name is enough for."""
 
 
 def replacement_of(

@@ -37,6 +37,7 @@ ALIASES = {
         about="SmolLM2-135M-Instruct, 30 layers, Apache-2.0; a 93 MB download, once",
     )
 }
+"""Models that a short name fetches."""
 
 
 def cache_folder() -> Path:

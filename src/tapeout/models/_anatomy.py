@@ -59,6 +59,7 @@ def _stored(module: nn.Module) -> Any:
 
 
 def head_dim_of(config: Any) -> int:
+    """Channels of a head."""
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
@@ -69,6 +70,7 @@ def behind(layer: nn.Module, path: str | None) -> nn.Module | None:
 
 
 def layers_of(hf: nn.Module, family: Family) -> list[nn.Module]:
+    """The modules of the layers, in order."""
     return list(hf.get_submodule(family.layers).children())
 
 

@@ -56,6 +56,7 @@ def _gather(source: Tensor, places: Tensor, dim: int) -> Tensor:
 
 
 def read_linear(module: Any) -> Linear:
+    """Weight (outputs by inputs) and bias of a linear module, also of GPT-2's transposed ones."""
     weight, bias = module.weight.detach(), module.bias
     if isinstance(module, Conv1D):
         weight = weight.T

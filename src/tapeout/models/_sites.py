@@ -1,7 +1,10 @@
 """Names of the places where a vector flows, and of the sizes of unit that a site divides into."""
 
 Site = str
+"""A named place in a layer where a vector flows, such as `mlp.post_act`."""
+
 Granularity = str
+"""`block`, `head` or `channel`."""
 
 SITES: tuple[Site, ...] = (
     "embed",
@@ -21,4 +24,7 @@ SITES: tuple[Site, ...] = (
 """
 
 HEAD_SITES: tuple[Site, ...] = ("attn.q", "attn.k", "attn.v", "attn.z")
+"""Sites whose channels are grouped by heads."""
+
 GRANULARITIES: tuple[Granularity, ...] = ("block", "head", "channel")
+"""From coarse to fine."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 Watch = Callable[[Tensor], Tensor | None]
+"""Sees what flows at a site, and may return what flows on instead."""
 
 
 @dataclass(frozen=True)

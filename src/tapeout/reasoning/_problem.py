@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 PARTS = ("train", "validation", "test")
+"""The splits of a reasoning task."""
 
 
 @dataclass(frozen=True, kw_only=True)

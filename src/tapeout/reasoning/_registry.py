@@ -24,6 +24,7 @@ REASONING_TASKS: dict[str, Listed] = {
     "gsm8k": Listed(gsm8k, "GSM8K, from a folder"),
     "gsm-symbolic": Listed(gsm_symbolic, "GSM-Symbolic, from files or the hub"),
 }
+"""Built-in reasoning tasks by name."""
 
 
 def build(

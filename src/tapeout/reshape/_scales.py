@@ -15,6 +15,8 @@ from ..verify import Average, Share, distance_from, evaluate
 from ._change import Change
 
 SCALES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""The merge scales that are tried."""
+
 Progress = Callable[[int, int], None]
 
 

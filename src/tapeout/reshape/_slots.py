@@ -12,8 +12,14 @@ from ..errors import ReshapeError
 from ..models import Family, Model, Site, in_features, layers_of, out_features, qkv_rows
 
 QKV: tuple[Site, ...] = ("attn.q", "attn.k", "attn.v")
+"""Query, key and value sites."""
+
 Z: Site = "attn.z"
+"""The site of heads' results."""
+
 MLP: Site = "mlp.post_act"
+"""The site that slots are channels of."""
+
 PROJECTIONS = ("gate", "up", "down")
 """The projections that touch an MLP channel; without a gate, the second and the third."""
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from ..errors import CorpusError
 
 PYTHON = "python"
+"""The source that stands for the running interpreter's own code."""
+
 SMALLEST, LARGEST = 100, 200_000
 """Bytes of a file: below it is next to empty, above it is data more often than code."""
 

@@ -15,6 +15,8 @@ from ..models import Tokens
 from ._example import Encoded, Example
 
 Partner = Literal["counterfactual", "resample"]
+"""Whose activations stand in: the matched example's, or another one's at random."""
+
 NONE = -1
 
 

@@ -39,9 +39,14 @@ def written_right(written: Tensor, batch: Batch) -> Bool[Tensor, " rows"]:
 
 
 EXACT = Criterion("exact", "greedy decoding writes a right answer, all of it", correct)
+"""Greedy decoding writes a right answer, all of it."""
+
 FOIL = Criterion(
     "above_foil",
     "the best right token is above every foil; other tokens do not matter",
     lambda logits, batch: above_foil(logits, batch).bool(),
 )
+"""The best right token is above every foil."""
+
 CRITERIA = {criterion.name: criterion for criterion in (EXACT, FOIL)}
+"""By name: when an example counts as right."""

@@ -92,18 +92,25 @@ LOG_LIKELIHOOD = Metric(
     "log probability of the right answer, summed over its tokens (and over right answers)",
     log_likelihood,
 )
+"""Log probability of the right answer."""
+
 LOGIT_DIFFERENCE = Metric(
     "logit_difference",
     "mean logit of the right tokens less mean logit of the foils",
     logit_difference,
 )
+"""Mean logit of the right tokens less that of the foils."""
+
 PROBABILITY_DIFFERENCE = Metric(
     "probability_difference",
     "probability of the right tokens less that of the foils, softmax over the whole vocabulary",
     probability_difference,
 )
+"""Probability of the right tokens less that of the foils."""
+
 ABOVE_FOIL = Metric(
     "above_foil",
     "share of examples whose best right token is above every foil",
     above_foil,
 )
+"""Whether the best right token is above every foil."""

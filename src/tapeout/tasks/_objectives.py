@@ -54,3 +54,4 @@ OBJECTIVES: dict[str, Objective] = {
     "candidates": candidates,
     "logit_difference": logit_difference,
 }
+"""By name: what masks are learned by, and circuits sized by."""

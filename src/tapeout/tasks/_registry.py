@@ -39,6 +39,7 @@ TASKS: dict[str, Listed] = {
     "text": Listed(text, "plain text, every next token: what an edit should leave alone"),
     **{name: Listed(task, task.about) for name, task in PYTHON_TASKS.items()},
 }
+"""Built-in tasks by name."""
 
 
 def build(

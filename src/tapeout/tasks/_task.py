@@ -12,6 +12,7 @@ from ._example import Encoded, Example, encode
 from ._metrics import LOG_LIKELIHOOD, Metric
 
 SPLITS = ("train", "validation", "test", "reference")
+"""Found on, sized on, reported on, and where means are taken."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from ..tasks import Metric, Split
 from ._evaluate import evaluate
 
 MIB_SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Shares of edges at which MIB measures faithfulness."""
 
 
 @dataclass(frozen=True, kw_only=True)

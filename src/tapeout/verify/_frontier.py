@@ -13,6 +13,8 @@ from ._evaluate import evaluate
 from ._intervals import Share
 
 GRID = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0)
+"""Shares of the universe at which a frontier is measured first."""
+
 Progress = Callable[[int, int], None]
 
 

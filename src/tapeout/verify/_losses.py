@@ -7,6 +7,8 @@ from ..models import Model
 from ..tasks import Loss, Metric
 
 LossObjective = Literal["kl", "task", "candidates"]
+"""Objectives that circuits can be sized by."""
+
 DEFINITIONS: dict[str, str] = {
     "kl": "KL from the full model's next-token distribution, summed over the answer, in nats",
     "task": "cross-entropy of the right answer over the whole vocabulary, in nats",

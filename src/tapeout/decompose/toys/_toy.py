@@ -163,3 +163,4 @@ TOYS: dict[str, Callable[[], ToyConfig]] = {
     "high-rank": lambda: ToyConfig(name="high-rank", features=25, hidden=10, group=5),
     "x2": lambda: ToyConfig(name="x2", hidden=10, layers=4),
 }
+"""The paper's toys by name."""

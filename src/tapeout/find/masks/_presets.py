@@ -117,3 +117,4 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
 }
+"""Published masks by name."""

@@ -116,3 +116,4 @@ class Target:
 
 
 SizeControl = Penalty | Target
+"""How a mask is made small: by a penalty, or towards a target."""

@@ -29,3 +29,4 @@ FAMILIES: dict[str, Family] = {
         WEIGHT_SPARSE,
     )
 }
+"""Supported model families by the `model_type` of their Hugging Face config."""

@@ -86,3 +86,4 @@ KINDS: dict[str, type[Stage]] = {
         ToyStage,
     )
 }
+"""Stages by the `kind` that recipes name."""

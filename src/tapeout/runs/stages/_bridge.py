@@ -32,6 +32,7 @@ from ._artifacts import MODELS, TASKS, model_facts
 from ._sparse import trained_facts
 
 DENSE = tuple(kind for kind in MODELS if kind != "bridge")
+"""Stages whose models a bridge can be built beside."""
 
 
 @dataclass(frozen=True, kw_only=True)

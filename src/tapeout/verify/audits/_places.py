@@ -16,6 +16,8 @@ Audited = Literal["mlp.post_act", "residual"]
 """MLP activations, or the residual stream as a layer leaves it (the hidden states)."""
 
 SITES: tuple[Audited, ...] = ("mlp.post_act", "residual")
+"""Where activations are audited."""
+
 Place = tuple[int, Audited]
 AnyPlace = TypeVar("AnyPlace")
 

@@ -21,6 +21,8 @@ from ._moments import Moments
 from ._places import within
 
 RANKS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+"""Numbers of directions that are kept in turn."""
+
 SITE = "mlp.post_act"
 DEFINITION = (
     "the MLP activations (post_act) of every layer are projected on the layer's first principal "

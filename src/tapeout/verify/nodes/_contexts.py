@@ -15,6 +15,8 @@ from ...models import Model, first_positions
 from ...tasks import Split
 
 PERCENTILES = (0.1, 1.0, 10.0, 50.0)
+"""Of a node's activations on text, in percent."""
+
 BEFORE, AFTER = 12, 4
 
 
