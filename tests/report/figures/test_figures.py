@@ -93,6 +93,14 @@ def test_layers_of_a_run_and_of_circuits(run: Any) -> None:
     )
 
 
+def test_a_circuit_has_one_colour_in_all_plots() -> None:
+    rows = samples.select()["by_layer"]
+    first, second = (samples.select() | {"by_layer": some} for some in (rows[:2], rows[2:]))
+    plots = figures.layers({"first": first, "second": second}).axes
+    colours = [to_hex(plot.patches[0].get_facecolor()) for plot in plots]
+    assert colours == list(figures.COLOURS[:2])
+
+
 def test_transfer_is_a_matrix_with_its_leaks(run: Any) -> None:
     figure = figures.transfer(run({"moved": stage("transfer", samples.transfer())}))
     shown = figure.axes[0].images[0].get_array()

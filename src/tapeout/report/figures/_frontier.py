@@ -69,7 +69,7 @@ def _scale(axes: Axes, shares: Sequence[float], width: float) -> None:
     ticks = ruler.ticks(gap=_GAP)
     axes.set_xticks(ticks, [f"{100 * tick:.6g}%" if tick else "0" for tick in ticks])
     axes.set_xlim(*(float(knee * np.expm1(end * whole)) for end in (-0.02, 1.02)))
-    axes.set_xlabel("share of the nodes that is kept (logarithmic, linear near 0)")
+    axes.set_xlabel("nodes kept (logarithmic, linear near 0)")
 
 
 def _told(lines: Sequence[Frontier]) -> tuple[list[str], list[str]]:

@@ -4,6 +4,7 @@ import math
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ...errors import RunError
 from .._results import CIRCUITS
@@ -44,22 +45,20 @@ def layers(source: Source, *, width: float = WIDTH) -> Figure:
 
 
 def _bars(axes: Axes, part: str, circuits: list[tuple[str, Sizes]]) -> None:
-    own = [(name, sizes) for name, sizes in circuits if part in sizes.layers]
+    own = [(at, name, sizes) for at, (name, sizes) in enumerate(circuits) if part in sizes.layers]
     wide = 0.8 / len(own)
-    for place, (name, sizes) in enumerate(own):
+    for place, (series, name, sizes) in enumerate(own):
         rows = sizes.layers[part]
         at = [layer + (place - (len(own) - 1) / 2) * wide for layer, _ in rows]
-        kept = dict(sizes.parts).get(part)
         label = f"{plain(name)} ({sizes.size:,} nodes)" if name else f"{sizes.size:,} nodes"
-        colour = COLOURS[place % len(COLOURS)]
+        colour = COLOURS[series % len(COLOURS)]
         axes.bar(at, [k.kept for _, k in rows], wide, color=colour, label=label)
-        if len(own) == 1 and kept is not None:
-            axes.set_title(plain(f"{part_words(part)}: {kept}"), loc="left")
-    if len(own) > 1:
-        total = sum(k.total for _, k in own[0][1].layers[part])
-        axes.set_title(plain(f"{part_words(part)}, of {total:,}"), loc="left")
+    whole = sum(kept.kept for _, kept in own[0][2].layers[part])
+    total = sum(kept.total for _, kept in own[0][2].layers[part])
+    share = f": {whole:,} of {total:,}" if len(own) == 1 else f", of {total:,}"
+    axes.set_title(f"{plain(part_words(part))}{share}", loc="left")
     axes.set_ylabel("kept")
     axes.set_ylim(0, max(1.0, axes.get_ylim()[1]))
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.grid(axis="y")

@@ -21,6 +21,14 @@ class Reported(Protocol):
 class Layered(Protocol):
     """A circuit."""
 
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def share(self) -> float: ...
+
+    def by_part(self) -> dict[str, tuple[int, int]]: ...
+
     def by_layer(self) -> list[Any]: ...
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from .._text import percent
@@ -12,6 +14,8 @@ from ._source import Source, read
 from ._style import WIDTH, drawn, panels, plain
 
 _CELL = 0.42
+COLOURS = "cividis"
+"""Even in lightness, and seen alike by colour-blind readers."""
 
 
 @drawn
@@ -30,15 +34,16 @@ def transfer(source: Source, *, width: float = WIDTH) -> Figure:
     heights = [_CELL * len(one.rows) + 0.6 for _, one in found]
     figure, plots = panels(width, sum(heights) + 0.5, len(found), height_ratios=heights)
     for axes, (name, one) in zip(plots, found, strict=True):
-        shown = _matrix(axes, one)
+        _matrix(axes, one)
         title = f"{name}: {one.words}" if name else one.words
         axes.set_title(plain(title, 100), loc="left")
-    bar = figure.colorbar(shown, ax=plots, label="accuracy", fraction=0.05)
+    scale = ScalarMappable(Normalize(0, 1), COLOURS)
+    bar = figure.colorbar(scale, ax=plots, label="accuracy", fraction=0.05)
     bar.set_ticks([0, 0.5, 1], labels=["0%", "50%", "100%"])
     return figure
 
 
-def _matrix(axes: Axes, found: Transfer):
+def _matrix(axes: Axes, found: Transfer) -> None:
     models, rows = found.models, found.rows
     values = np.full((len(rows), len(models)), np.nan)
     for y, (_, cells) in enumerate(rows):
@@ -46,14 +51,13 @@ def _matrix(axes: Axes, found: Transfer):
             if model in cells:
                 values[y, x] = cells[model].alone.value
                 _words(axes, x, y, cells[model])
-    shown = axes.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    axes.imshow(values, cmap=COLOURS, vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(models)), [plain(model, 24) for model in models])
     axes.set_yticks(range(len(rows)), _circuits(rows))
     axes.set_xlabel("run in")
     axes.set_ylabel("circuit of")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    return shown
 
 
 def _circuits(rows: Sequence[tuple[str, dict[str, Cell]]]) -> list[str]:
