@@ -1,8 +1,10 @@
 """Localisation sets: whole, resumed, and asked of models that have none."""
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,7 @@ TASK = parity.task(20)
 CONFIG = TraceConfig(
     limit=12, samples=4, temperature_right=0.5, temperature_wrong=0.5, top_p=1.0, batch_size=4
 )
+TRACED: dict[str, Any] = {"task": TASK, "config": CONFIG}
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,26 @@ def test_methods_share_pairs_and_differ_in_places(model, tmp_path):
     assert len(prefix) == len(branching)
     gaps = [len(b.tokens) - len(a.tokens) for a, b in zip(prefix, branching, strict=True)]
     assert min(gaps) == 0 < max(gaps)
+
+
+@pytest.mark.parametrize("method", ["prefix", "branching"])
+def test_pairs_are_told_as_text_in_the_records_order(model, method, tmp_path):
+    found = built(model, method=method, texts=tmp_path / "texts.jsonl")
+    solver, decode = Solver(model, TASK, limit=12), model.tokenizer.decode
+    pairs = {pair.problem.instance_id: pair for pair in trace_pairs(model, TASK.train, **TRACED)}
+    rows = [json.loads(line) for line in (tmp_path / "texts.jsonl").read_text().splitlines()]
+    assert len(rows) == len(found)
+    for row, record in zip(rows, found, strict=True):
+        pair = pairs[row["instance_id"]]
+        assert (row["instance_id"], row["greedy_right"]) == (record.instance_id, pair.greedy.right)
+        start = len(record.tokens) - len(solver.prompt(pair.problem))
+        assert row["before"] == decode(list(pair.other.ids[:start]))
+        assert row["before"] + row["sampled"] + row["after"] == decode(list(pair.other.ids))
+        assert row["greedy_trace"] == decode(list(pair.greedy.ids))
+        tokens = [row["greedy"], row["sampled"]]
+        ids = [record.desired, record.undesired]
+        assert tokens == [decode([i]) for i in (ids if record.greedy_right else reversed(ids))]
+        assert row["question"] == f"{row['instance_id']}?" and row["answer"] == "0"
 
 
 def test_pairs_come_in_the_share_and_number_that_are_asked_for(model):

@@ -147,6 +147,10 @@ def test_a_token_s_own_weights_are_specific_to_it():
     assert found.ratio.low > 10
     for row in found.rows:
         assert (row.active + row.rest) / 2 == pytest.approx(0.01, rel=0.2) and row.moved > 0
+        taken = [step for step in row.steps if step.moved == row.moved]
+        assert [(step.active, step.rest) for step in taken] == [(row.active, row.rest)]
+        lengths = [step.moved for step in row.steps]
+        assert len(lengths) > 1 and lengths == sorted(lengths)
     spread = specificities(tokens, moving, torch.rand(40, WORDS), active=share, effect=0.01)
     assert spread.ratio.value < found.ratio.low
 

@@ -1,5 +1,6 @@
 /** What the block holds: see `src/tapeout/report/viewer`, which writes it. */
 
+import type { AmplifyTree, ConditioningTree, DecomposeTree } from "./results";
 import type { Ref, Rounded, RoundedRows } from "./unpack";
 
 export type GroupRow = [layer: number, site: string, granularity: string, start: number, count: number];
@@ -150,5 +151,8 @@ export interface Tree {
   universes: UniverseTree[];
   proofs: ProofRow[];
   curves: CurveTree[];
+  conditioning: ConditioningTree | null;
+  amplify: AmplifyTree | null;
+  decompose: DecomposeTree | null;
   left_out: string[];
 }

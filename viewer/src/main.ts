@@ -1,8 +1,11 @@
 /** The page's interactive views, beside its sections, as tabs. */
 
+import { AmplifyView } from "./amplify";
 import { CircuitView } from "./circuit";
 import { CompareView } from "./compare";
+import { ConditioningView } from "./conditioning";
 import type { Tree } from "./data";
+import { DecomposeView } from "./decompose";
 import { append, el } from "./dom";
 import { Store, readHash } from "./hash";
 import { Run } from "./model";
@@ -105,6 +108,9 @@ async function start(): Promise<void> {
     ["circuit", "Circuit", run.circuits.length ? new CircuitView(run, store) : null],
     ["compare", "Compare", CompareView.serves(run) ? new CompareView(run, store) : null],
     ["train", "Train", tree.curves.length ? new TrainView(run, store) : null],
+    ["conditioning", "Conditioning", ConditioningView.serves(run) ? new ConditioningView(run, store) : null],
+    ["amplify", "Amplify", AmplifyView.serves(run) ? new AmplifyView(run, store) : null],
+    ["decompose", "Decompose", DecomposeView.serves(run) ? new DecomposeView(run, store) : null],
   ];
   for (const [id, words, view] of views) {
     if (!view) continue;

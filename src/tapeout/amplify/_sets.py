@@ -13,6 +13,7 @@ from ._paired import Progress, TracePairs, about_traces, trace_pairs
 from ._pivots import Pivot, prefix_pivot, record
 from ._records import LocalisationSet, Method
 from ._solver import Solver
+from ._texts import write_texts
 from ._traces import TraceConfig
 
 
@@ -24,6 +25,7 @@ def localisation_set(
     method: Method = "branching",
     config: TraceConfig | None = None,
     folder: Path | None = None,
+    texts: Path | None = None,
     progress: Progress | None = None,
 ) -> LocalisationSet:
     """Find where wrong chains of reasoning leave right ones.
@@ -37,6 +39,8 @@ def localisation_set(
         config: how traces are written, and how many pairs of which kind are wanted.
         folder: keeps what was found as it comes, so that a killed call goes on; both methods can
             share one, and then its traces.
+        texts: a file for the pairs as text, a JSON object on a line, in the records' order: the
+            question, the sampled trace parted at its pivot, both tokens there, the greedy trace.
         progress: called with the steps done and all of them: one for each problem, and then as
             many again for the pairs.
 
@@ -71,6 +75,8 @@ def localisation_set(
             f"no token turns the outcome in any of {len(pairs)} pairs of traces. With fp32 weights "
             "every pair has one, since its ends differ: load the model in fp32"
         )
+    if texts is not None:
+        write_texts(texts, solver, pairs, pivots)
     return LocalisationSet(
         name=f"{split.name} ({method})",
         prefix=solver.prefix_ids,

@@ -97,7 +97,7 @@ class Compared:
 
 def _line(fields: Fields) -> Line:
     key = fields.text("name")
-    title = WORDS.get(key, f"learned, seed {key.rpartition('-')[2]}")
+    title = set_words(key)
     specific = fields.child("specificity")
     ratio = str(Average.of(specific.child("ratio"))) if "ratio" in specific else MISSING
     moved = percent(specific.finite("moved"), 2) if "moved" in specific else MISSING
@@ -106,6 +106,11 @@ def _line(fields: Fields) -> Line:
     counts = f"{len(specific.children('rows')):,}", f"{specific.whole('left_out'):,}"
     errors = [error, fitted, MISSING if key == "pca" else below]
     return Line(title, errors, [f"{fields.whole('numbers'):,}", ratio, moved, *counts])
+
+
+def set_words(key: str) -> str:
+    """A set of directions by the name that a `directions` stage gives it."""
+    return WORDS.get(key, f"learned, seed {key.rpartition('-')[2]}")
 
 
 def _thousandths(found: Average) -> str:

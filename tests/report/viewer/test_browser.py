@@ -1,8 +1,6 @@
 """Every view of the page in a browser, opened from a file with no network."""
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +13,7 @@ from .. import samples
 from ..samples import stage
 from ..test_hostile import HOSTILE
 from .folders import UNIVERSE, Folder, shape
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as running:
-        found = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def opened(browser: Any) -> Iterator[Any]:
-    """Opens a page; afterwards it must have said nothing to the console and asked for nothing."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: said.append(f"dialog {dialog.message}"))
-    page.on("request", lambda request: said.append(request.url) if ":" in request.url[5:] else None)
-
-    def open_at(path: Path, place: str = "") -> Any:
-        page.goto(path.as_uri() + place)
-        page.wait_for_function("document.documentElement.dataset.views", timeout=60_000)
-        assert page.evaluate("document.documentElement.dataset.views") == "ready"
-        return page
-
-    yield open_at
-    context.close()
-    assert said == []
+from .pages import tab
 
 
 def a_run(root: Path, words: list[str] | None = None) -> Path:
@@ -66,11 +31,6 @@ def a_run(root: Path, words: list[str] | None = None) -> Path:
     folder.edges("edges", shape(), share=0.5)
     folder.stages["trained"] = stage("train", samples.train())
     return write_report(folder.write())
-
-
-def tab(page: Any, name: str) -> Any:
-    page.get_by_role("tab", name=name).click()
-    return page.locator(f"#view-{name.lower()}")
 
 
 def test_every_view(opened: Any, tmp_path: Path):

@@ -71,24 +71,26 @@ class Moving:
         samples: Int[Tensor, " chosen"],
         *,
         effect: float,
-    ) -> tuple[float, Float[Tensor, " chosen"]]:
-        """A delta at which the divergences of some samples have a mean of `effect`, and those.
+    ) -> list[tuple[float, Float[Tensor, " chosen"]]]:
+        """Deltas that were tried, with the divergences of some samples.
 
-        Divergences grow with the square of small deltas, and the next delta is guessed from that or
-        from the last two; the mean comes within a tenth of what is asked for, or as near as a few
-        guesses do.
+        The last one is where their mean is `effect`. Divergences grow with the square of small
+        deltas, and the next delta is guessed from that or from the last two; the mean comes within
+        a tenth of what is asked for, or as near as a few guesses do.
         """
         delta, power, last = START * self.norm, 2.0, None
+        tried: list[tuple[float, Tensor]] = []
         for _ in range(GUESSES):
             found = self.divergences(direction, delta, samples)
+            tried.append((delta, found))
             place = math.log(delta), math.log(max(float(found.mean()), 1e-9))
             if last is not None:
                 power = min(max((place[1] - last[1]) / (place[0] - last[0]), 1.0), 4.0)
             growth = math.exp((math.log(effect) - place[1]) / power)
             if abs(growth - 1) < 0.05:
-                return delta, found
+                return tried
             delta, last = delta * min(max(growth, 1 / FASTEST), FASTEST), place
-        return delta, self.divergences(direction, delta, samples)
+        return [*tried, (delta, self.divergences(direction, delta, samples))]
 
     def derivatives(
         self, direction: Mapping[str, Tensor], samples: Int[Tensor, " chosen"]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,15 @@ LEAST = 3
 """Samples in which a direction must be active, and in which it must not be."""
 
 
+@dataclass(frozen=True, kw_only=True, order=True)
+class Step:
+    """What one length of a direction does: as in `Specific`."""
+
+    moved: float
+    active: float
+    rest: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Specific:
     """The effect of one direction.
@@ -28,6 +37,7 @@ class Specific:
         moved: how far, as a part of the norm of the weights that move.
         active: mean KL over (some of) those, in nats.
         rest: over as many others.
+        steps: the three of every length that was tried, the shortest first.
     """
 
     direction: int
@@ -35,6 +45,7 @@ class Specific:
     moved: float
     active: float
     rest: float
+    steps: Sequence[Step] = ()
 
     @property
     def ratio(self) -> float:
@@ -115,15 +126,17 @@ def specificities(
         places = [counts[:, index].nonzero().flatten(), (~counts[:, index]).nonzero().flatten()]
         taken = min(samples, *map(len, places))
         drawn = [some[torch.randperm(len(some), generator=draws)[:taken]] for some in places]
-        delta, changes = moving.matched(direction, torch.cat(drawn), effect=effect)
-        on, off = changes.split(taken)
-        row = Specific(
-            direction=index,
-            samples=len(places[0]),
-            moved=delta / moving.norm,
-            active=float(on.mean()),
-            rest=float(off.mean()),
-        )
+        tried = moving.matched(direction, torch.cat(drawn), effect=effect)
+        steps = [
+            Step(
+                moved=delta / moving.norm,
+                active=float(changes[:taken].mean()),
+                rest=float(changes[taken:].mean()),
+            )
+            for delta, changes in tried
+        ]
+        last = asdict(steps[-1])
+        row = Specific(direction=index, samples=len(places[0]), steps=sorted(steps), **last)
         rows.append(row)
         if progress is not None:
             progress(done, len(chosen))

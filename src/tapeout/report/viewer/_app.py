@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from .._results import Results
+from ._amplify import amplified
 from ._circuits import Circuits
+from ._conditioning import conditioning
 from ._curves import curves
+from ._decompose import decomposed
 from ._pack import Pack
 from ._proofs import proofs
 
@@ -33,7 +36,8 @@ def app_of(results: Results, run: Path, renew: float | None = None) -> App | Non
     """
     pack = Pack()
     tree = tree_of(results, run, pack) | {"renew": renew}
-    if not (renew or tree["circuits"] or tree["curves"] or len(tree["proofs"]) > 1):
+    own = (tree[part] for part in ("circuits", "curves", "conditioning", "amplify", "decompose"))
+    if not (renew or any(own) or len(tree["proofs"]) > 1):
         return None
     script, style = (
         BUNDLE.joinpath(name).read_text("utf-8") for name in ("viewer.js", "viewer.css")
@@ -51,5 +55,8 @@ def tree_of(results: Results, run: Path, pack: Pack) -> dict[str, Any]:
         "universes": circuits.universes,
         "proofs": proofs(results),
         "curves": curves(results, run, pack, circuits.notes),
+        "conditioning": conditioning(results),
+        "amplify": amplified(results, run, circuits.notes),
+        "decompose": decomposed(results, run, pack, circuits.notes),
         "left_out": circuits.notes,
     }

@@ -1,9 +1,9 @@
 """Every verified circuit of a run as one row: size, loss, time, memory."""
 
-import math
 from typing import Any
 
 from .._results import Results
+from ._values import bounds
 
 
 def proofs(results: Results) -> list[dict[str, Any]]:
@@ -14,7 +14,6 @@ def proofs(results: Results) -> list[dict[str, Any]]:
         scored = results.stage(circuit.inputs.get("scores", "")) if circuit else None
         makers = [item for item in (scored, circuit) if item is not None]
         peaks = [item.peak_mb for item in makers if item.peak_mb is not None]
-        kl = found.kl
         rows.append(
             {
                 "name": stage.name,
@@ -26,7 +25,7 @@ def proofs(results: Results) -> list[dict[str, Any]]:
                 "n": found.n,
                 "size": found.sizes.size,
                 "share": found.sizes.share,
-                "kl": [_finite(value) for value in (kl.value, kl.low, kl.high)],
+                "kl": bounds(found.kl),
                 "full": found.full.value,
                 "accuracy": found.autoregressive.value,
                 "recovery": found.relative,
@@ -36,7 +35,3 @@ def proofs(results: Results) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -25,6 +25,7 @@ from ._select import sizes_of
 
 PAIRS = "pairs.jsonl"
 TRACES = "traces.jsonl"
+TEXTS = "texts.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class Pivots(Stage, TraceConfig):
             method=self.method,
             config=self.part(TraceConfig),
             folder=traces,
+            texts=work.folder / TEXTS,
             progress=work.progress,
         )
         found.save(work.folder / PAIRS)

@@ -1,0 +1,60 @@
+/** Values with their intervals, one below the other. */
+
+import type { Scene, Shape } from "./scene";
+import { scale, ticks } from "./chart";
+import { series, theme } from "./theme";
+import { isolated, short } from "./text";
+
+export interface Dot {
+  name: string;
+  value: number;
+  low: number | null;
+  high: number | null;
+  title: string;
+  /** Which colour; 0 for a baseline, which is hollow. */
+  series: number;
+}
+
+/** For `probed`: keys go from row to row. */
+export const BY_ROW = 0.01;
+
+const ROW = 30;
+const LETTER = 6.3;
+const NARROW = 520;
+
+/** `at` is a line through all rows, such as the baseline or no change. */
+export function dots(width: number, rows: Dot[], at: number, words: string, write: (value: number) => string): Scene {
+  const { ink, muted, faint, paper } = theme();
+  const stacked = width < NARROW;
+  const longest = Math.max(...rows.map((row) => row.name.length), 4);
+  const left = stacked ? 8 : Math.min(longest * LETTER + 16, width * 0.42);
+  const step = stacked ? ROW + 14 : ROW;
+  const room = Math.floor((stacked ? width : left) / LETTER) - 2;
+  const top = 8;
+  const bottom = top + rows.length * step + 4;
+  const xs = scale([at, ...rows.flatMap((row) => [row.value, row.low ?? row.value, row.high ?? row.value])], false, left + 10, width - 44);
+  const shapes: Shape[] = [];
+  const marks = ticks(xs.low, xs.high, false);
+  const each = Math.ceil((marks.length * 56) / (width - left)) || 1;
+  for (const value of marks.filter((_, place) => place % each === 0)) {
+    shapes.push({ is: "path", d: [[xs.at(value), top], [xs.at(value), bottom]], stroke: faint });
+    shapes.push({ is: "text", x: xs.at(value), y: bottom + 16, words: write(value), anchor: "middle", fill: muted, size: 11 });
+  }
+  shapes.push({ is: "path", d: [[xs.at(at), top], [xs.at(at), bottom]], stroke: muted, dash: [5, 4] });
+  shapes.push({ is: "text", x: (left + width) / 2, y: bottom + 34, words, anchor: "middle", fill: ink });
+  rows.forEach((row, place) => {
+    const y = top + (place + 0.5) * step + (stacked ? 7 : 0);
+    const label = isolated(short(row.name, room));
+    if (stacked) shapes.push({ is: "text", x: 0, y: y - 13, words: label, size: 11, fill: ink, stroke: paper });
+    else shapes.push({ is: "text", x: left - 4, y: y + 4, words: label, anchor: "end", fill: ink });
+    if (row.low !== null && row.high !== null) {
+      shapes.push({ is: "path", d: [[xs.at(row.low), y], [xs.at(row.high), y]], stroke: series(row.series), width: 2, opacity: 0.7 });
+    }
+    const hollow = row.series === 0;
+    shapes.push({
+      is: "circle", x: xs.at(row.value), y, r: 5, title: row.title, width: 1.5,
+      fill: hollow ? paper : series(row.series), stroke: hollow ? series(0) : paper,
+    });
+  });
+  return { width, height: bottom + 42, shapes };
+}

@@ -1,0 +1,105 @@
+/** A direction's tensors as images. */
+
+import { el, name } from "./dom";
+import type { Child } from "./dom";
+import { probed } from "./probe";
+import type { LearnedTree, TensorTree } from "./results";
+import { pictureButtons } from "./save";
+import type { Scene, Shape } from "./scene";
+import { series, theme } from "./theme";
+import { count, number, percent, plural } from "./text";
+import type { Arrays } from "./unpack";
+
+const STEPS = 127;
+const WIDE = 216;
+const LARGEST_CELL = 36;
+const LEAST_CELL = 5;
+/** Cells at least so large have room for their numbers. */
+const ROOMY = 32;
+
+export interface Image {
+  rows: number;
+  columns: number;
+  values: Float32Array;
+}
+
+/** The image of the direction at a place among the drawn ones. */
+export function imageOf(tensor: TensorTree, place: number, arrays: Arrays): Image {
+  const [rows, columns] = tensor.grid;
+  const step = arrays.get(tensor.step)[place] ?? 0;
+  const cells = arrays.get(tensor.images).subarray(place * rows * columns, (place + 1) * rows * columns);
+  return { rows, columns, values: Float32Array.from(cells as Uint8Array, (cell) => (cell - STEPS) * step) };
+}
+
+export function tensorImages(learned: LearnedTree, direction: number, arrays: Arrays): Child {
+  const place = [...arrays.get(learned.drawn)].indexOf(direction);
+  if (place < 0) return el("p", { class: "hint" }, "This direction has no images in this page: they are of those with examples, and of the most active.");
+  return el("div", { class: "images" }, learned.tensors.map((tensor) => {
+    const image = imageOf(tensor, place, arrays);
+    const energy = arrays.get(tensor.energy)[direction] ?? 0;
+    const file = `direction-${direction}-${tensor.name}`;
+    return el("figure", { class: "plot" },
+      el("figcaption", {}, el("code", {}, name(tensor.name)), ` ${tensor.shape.join(" × ") || "a number"}, rank ${tensor.rank}: `,
+        `${percent(energy)} of the direction’s energy. ${levelOf(tensor)} `, pictureButtons(() => imageScene(tensor, image), file)),
+      probed(imageScene(tensor, image), `${tensor.name} of direction ${direction}: ${strongest(tensor, place)}`),
+      el("p", { class: "hint" }, strongest(tensor, place)));
+  }));
+}
+
+/** What a cell stands for. */
+export function levelOf({ block: [down, across] }: TensorTree): string {
+  if (down === 1 && across === 1) return "Every cell is an entry.";
+  return `Every cell is the largest entry of ${count(down)} × ${count(across)}, with its sign.`;
+}
+
+function strongest(tensor: TensorTree, place: number): string {
+  const [rows, columns] = tensor.strongest[place] ?? [[], []];
+  const said = (one: string, ends: [number, number][]) =>
+    ends.length ? `${ends.length > 1 ? `${one}s` : one} ${ends.map(([at, part]) => `${at} (${percent(part)})`).join(", ")}` : "";
+  const parts = tensor.shape.length < 2 ? [said("entry", columns).replace("entrys", "entries")] : [said("row", rows), said("column", columns)];
+  const words = parts.filter((part) => part !== "").join("; ");
+  return words ? `Most of its energy: ${words}.` : "All of it is zero.";
+}
+
+export function imageScene(tensor: TensorTree, image: Image): Scene {
+  const { ink, faint, paper } = theme();
+  const { rows, columns, values } = image;
+  const cell = Math.min(Math.max(Math.floor(WIDE / columns), LEAST_CELL), LARGEST_CELL);
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+  const [down, across] = tensor.block;
+  const shapes: Shape[] = [{ is: "rect", x: 0, y: 0, w: columns * cell, h: rows * cell, fill: faint }];
+  values.forEach((value, at) => {
+    const [row, column] = [Math.floor(at / columns), at % columns];
+    const part = Math.abs(value) / largest;
+    const box = { x: column * cell, y: row * cell, w: cell, h: cell };
+    const title = `${range("row", row, down)}, ${range("column", column, across)}: ${number(value)}`;
+    shapes.push({ is: "rect", ...box, fill: series(value < 0 ? 1 : 0), opacity: part, title });
+    if (cell >= ROOMY && down * across === 1) {
+      const words = Math.abs(value) < 0.005 ? "0" : value.toFixed(2).replace("-", "−");
+      shapes.push({ is: "text", x: box.x + cell / 2, y: box.y + cell / 2 + 4, words, size: 10, anchor: "middle", fill: part > 0.6 ? paper : ink });
+    }
+  });
+  return { width: columns * cell, height: rows * cell, shapes };
+}
+
+function range(what: string, at: number, block: number): string {
+  return block === 1 ? `${what} ${at}` : `${what}s ${count(at * block)}–${count((at + 1) * block - 1)}`;
+}
+
+/** Names without what all of them begin and end with. */
+export function shortNames(names: string[]): string[] {
+  const parts = names.map((own) => own.split("."));
+  const least = Math.min(...parts.map((own) => own.length)) - 1;
+  const same = (at: (own: string[]) => string | undefined) => new Set(parts.map(at)).size === 1;
+  let [start, end] = [0, 0];
+  if (names.length > 1) {
+    while (start < least && same((own) => own[start])) start++;
+    while (start + end < least && same((own) => own[own.length - 1 - end])) end++;
+  }
+  return parts.map((own) => own.slice(start, own.length - end).join("."));
+}
+
+export function drawnOf(learned: LearnedTree, arrays: Arrays): string {
+  const shown = arrays.get(learned.drawn).length;
+  return shown < learned.count ? `${plural(shown, "direction")} of ${count(learned.count)} have images. ` : "";
+}
