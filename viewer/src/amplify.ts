@@ -2,13 +2,13 @@
 
 import { button, el, name, table } from "./dom";
 import type { Child } from "./dom";
-import { BY_ROW, dots } from "./dots";
+import { dots } from "./dots";
 import type { Dot } from "./dots";
 import type { Store } from "./hash";
 import { heat } from "./heat";
 import type { Run } from "./model";
 import { Parts } from "./parts";
-import { probed } from "./probe";
+import { BY_ROW, probed } from "./probe";
 import type { AmplifyTree, ArmTree, ChosenTree, PairTree } from "./results";
 import { pictureButtons, tableButton } from "./save";
 import type { Value } from "./save";

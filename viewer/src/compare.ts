@@ -8,8 +8,8 @@ import type { Child } from "./dom";
 import type { Store } from "./hash";
 import type { AnyCircuit, Run } from "./model";
 import { front } from "./pareto";
+import { BY_ROW, probed } from "./probe";
 import { pictureButtons, tableButton } from "./save";
-import { svg } from "./scene";
 import type { Scene, Shape } from "./scene";
 import { SetError, alike, evaluate, jaccard, total, world } from "./sets";
 import type { Flags, World } from "./sets";
@@ -95,7 +95,7 @@ export class CompareView {
       el("figure", { class: "plot" },
         el("figcaption", {}, "Low and to the left is better; the line joins what no other circuit beats in both. Whiskers are 95% intervals. ",
           pictureButtons(() => paretoScene(width, rows, across, up), `methods-${task}`)),
-        svg(drawn, `Circuits of ${task} by ${across[1]} and ${up[1]}; the numbers are in the table below`)),
+        probed(drawn, `Circuits of ${task} by ${across[1]} and ${up[1]}; the numbers are in the table below`)),
       table(caption, head, shown, [0, 1]),
     ];
   }
@@ -182,7 +182,7 @@ export class CompareView {
     return el("figure", { class: "plot" },
       el("figcaption", {}, "What each circuit keeps of every layer: filled what at least one other keeps too, hollow what it alone keeps. ",
         pictureButtons(scene, "overlap")),
-      svg(scene(), "Overlap of the circuits, layer by layer"));
+      probed(scene(), "Overlap of the circuits, layer by layer", BY_ROW));
   }
 
   private pairs(chosen: AnyCircuit[], all: World): Child {

@@ -15,9 +15,6 @@ export interface Dot {
   series: number;
 }
 
-/** For `probed`: keys go from row to row. */
-export const BY_ROW = 0.01;
-
 const ROW = 30;
 const LETTER = 6.3;
 const NARROW = 520;

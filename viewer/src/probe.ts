@@ -22,16 +22,19 @@ const RING = 7;
 /** How much worse a step aside is than one ahead, and along a line how much better. */
 const ASIDE = 3;
 const ALONG = 0.1;
+/** For marks of rows that lie anywhere across: keys go from row to row. */
+export const BY_ROW = 0.01;
 const STEPS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Dots, and boxes at their middles. */
+/** Dots, and boxes at their middles; of shapes on each other that say the same, the first. */
 export function spots(scene: Scene): Spot[] {
-  return scene.shapes.flatMap((shape): Spot[] => {
+  const all = scene.shapes.flatMap((shape): Spot[] => {
     if (!shape.title) return [];
     if (shape.is === "circle") return [{ x: shape.x, y: shape.y, words: shape.title, colour: shape.fill }];
     if (shape.is === "rect") return [{ x: shape.x + shape.w / 2, y: shape.y + shape.h / 2, words: shape.title }];
     return [];
   });
+  return all.filter((spot, place) => spot.words !== all[place - 1]?.words);
 }
 
 export function nearest(all: Spot[], x: number, y: number, reach = REACH): Spot | null {
@@ -66,7 +69,6 @@ interface Shown {
   ring(spot: Spot | null): void;
 }
 
-/** `aside` is low where marks of rows lie anywhere across. */
 export function probed(scene: Scene, label: string, aside = ASIDE): HTMLElement {
   const all = spots(scene);
   const told = el("output", { class: "told", "aria-live": "polite" }, HINT);

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { basesOf, how } from "../src/amplify";
 import { linesOf } from "../src/conditioning";
 import { Known, ratio } from "../src/decompose";
-import { BY_ROW, dots } from "../src/dots";
+import { dots } from "../src/dots";
 import { heat } from "../src/heat";
-import { nearest, next, spots } from "../src/probe";
+import { BY_ROW, nearest, next, spots } from "../src/probe";
 import type { ArmTree, ComparedTree, FrontierTree, LearnedTree, PairTree, TensorTree } from "../src/results";
 import { ordered, readOrder, writeOrder } from "../src/sortable";
 import { imageOf, imageScene, levelOf, shortNames } from "../src/tensors";
@@ -21,6 +21,7 @@ describe("pointing at pictures", () => {
     shapes: [
       { is: "circle", x: 10, y: 10, r: 4, title: "a" }, { is: "rect", x: 40, y: 0, w: 20, h: 20, title: "b" },
       { is: "circle", x: 12, y: 60, r: 4, title: "c" }, { is: "text", x: 0, y: 0, words: "no mark" },
+      { is: "rect", x: 12, y: 60, w: 4, h: 4, title: "c" },
     ],
   } as Parameters<typeof spots>[0];
   const all = spots(scene);
@@ -59,7 +60,7 @@ test("a heat map has a mark for every cell that there is", () => {
 test("values lie between the ends of their intervals, at any width", () => {
   for (const width of [320, 860]) {
     const row = { name: "a", value: 0.4, low: 0.2, high: 0.9, title: "t", series: 1 };
-    const scene = dots(width, [row, { ...row, low: null, high: null }], 0.1, "share", String);
+    const scene = dots(width, [row, { ...row, title: "u", low: null, high: null }], 0.1, "share", String);
     expect(spots(scene)).toHaveLength(2);
     const whisker = scene.shapes.find((shape) => shape.is === "path" && shape.width === 2);
     const [from, to] = whisker?.is === "path" ? whisker.d : [];

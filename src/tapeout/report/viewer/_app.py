@@ -35,14 +35,14 @@ def app_of(results: Results, run: Path, renew: float | None = None) -> App | Non
         RunError: the results are damaged.
     """
     pack = Pack()
-    tree = tree_of(results, run, pack) | {"renew": renew}
+    tree = tree_of(results, run, pack)
     own = (tree[part] for part in ("circuits", "curves", "conditioning", "amplify", "decompose"))
     if not (renew or any(own) or len(tree["proofs"]) > 1):
         return None
     script, style = (
         BUNDLE.joinpath(name).read_text("utf-8") for name in ("viewer.js", "viewer.css")
     )
-    return App(script, style, pack.encode(tree))
+    return App(script, style, pack.encode(tree | {"renew": renew}))
 
 
 def tree_of(results: Results, run: Path, pack: Pack) -> dict[str, Any]:
