@@ -53,3 +53,19 @@ def test_view_opens_the_page(made, monkeypatch, capsys, works):
     assert code == 0 and page.is_file()
     assert opened == [page.resolve().as_uri()]
     assert ("no browser" in text) == (not works)
+
+
+def test_following_a_run_that_has_just_ended(made, monkeypatch, capsys):
+    (made / "events.jsonl").write_text('{"event": "ended", "stage": ""}\n')
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", lambda place: opened.append(place) or True)
+    code, text = run(monkeypatch, capsys, "view", "some", "--follow")
+    page = made / "report.html"
+    assert code == 0 and "Ctrl-C stops that" in text and "the run has ended" in text
+    assert opened == [f"{page.resolve().as_uri()}#view=train"]
+    assert "renews itself" not in page.read_text().partition("<script")[0]
+
+
+def test_there_must_be_a_run_to_follow(made, monkeypatch, capsys):
+    code, text = run(monkeypatch, capsys, "view", "other", "--follow")
+    assert code == 2 and "there is no run other" in text and "events.jsonl" in text

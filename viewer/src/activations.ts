@@ -5,7 +5,7 @@ import { pictureButtons, tableButton } from "./save";
 import { svg } from "./scene";
 import type { Scene, Shape } from "./scene";
 import { series, theme } from "./theme";
-import { number, short } from "./text";
+import { isolated, number, short } from "./text";
 
 const WIDTH = 340;
 const LEFT = 52;
@@ -31,7 +31,7 @@ export function pairChart(found: OnPairs, node: string): HTMLElement {
   const difference = (pair: number) => values[2 * pair]! - values[2 * pair + 1]!;
   const mean = order.reduce((sum, pair) => sum + difference(pair), 0) / Math.max(order.length, 1);
   const scene = drawn(values, order);
-  const label = `Activation of ${node} on both sides of ${order.length} pairs; mean difference ${number(mean)}`;
+  const label = `Activation of ${isolated(node)} on both sides of ${order.length} pairs; mean difference ${number(mean)}`;
   const half = MOST_ROWS / 2;
   const ends = order.length > MOST_ROWS ? [...order.slice(-half).reverse(), ...order.slice(0, half).reverse()] : [...order].reverse();
   const head = ["Prompt", "Counterfactual", "Prompt’s", "Counterfactual’s", "Difference"];

@@ -2,7 +2,7 @@
 
 import type { Scene, Shape } from "./scene";
 import { theme } from "./theme";
-import { number } from "./text";
+import { isolated, number } from "./text";
 
 export interface Series {
   name: string;
@@ -125,12 +125,12 @@ export function chart(
     const at = own.points.map((point): [number, number] => [xs.at(point.x), ys.at(point.y)]);
     if (own.line && at.length > 1) {
       const dash = own.dash ? { dash: own.dash } : {};
-      shapes.push({ is: "path", d: at, stroke: own.colour, width: 1.75, title: own.name, ...dash });
+      shapes.push({ is: "path", d: at, stroke: own.colour, width: 1.75, title: isolated(own.name), ...dash });
     }
     if (!own.dots) continue;
     own.points.forEach((point, place) => {
       const [x, y] = at[place]!;
-      const title = point.title ?? own.name;
+      const title = point.title ?? isolated(own.name);
       if (point.low !== undefined && point.high !== undefined) {
         shapes.push({ is: "path", d: [[x, ys.at(point.low)], [x, ys.at(point.high)]], stroke: own.colour, opacity: 0.7 });
       }

@@ -15,7 +15,7 @@ import type { Asking, Shown } from "./panel";
 import { pictureButtons } from "./save";
 import type { Shape } from "./scene";
 import { slider } from "./slider";
-import { count, joined, number, percent, plural } from "./text";
+import { count, isolated, joined, number, percent, plural } from "./text";
 import { wiredGrid, wiringGraph } from "./wiring";
 
 const MOST_NODES = 20_000;
@@ -190,11 +190,12 @@ export class CircuitView {
   /** What is said of what lies under the pointer. */
   private told(at: [number, number], reach: number): string {
     const found = hit(this.graph, at, reach, this.shownEdges);
-    if (found && "edge" in found) return `${found.edge.name}: ${number(found.edge.value)}`;
+    if (found && "edge" in found) return `${isolated(found.edge.name)}: ${number(found.edge.value)}`;
     if (!found) return "";
     const node = this.graph.nodes[found.node]!;
     const score = node.id !== null && this.circuit.of === "nodes" ? this.circuit.score(node.id) : null;
-    return score === null ? node.name : `${node.name}, score ${number(score)}`;
+    const own = isolated(node.name);
+    return score === null ? own : `${own}, score ${number(score)}`;
   }
 
   private pressed(key: string): boolean {

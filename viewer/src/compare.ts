@@ -95,7 +95,7 @@ export class CompareView {
       el("figure", { class: "plot" },
         el("figcaption", {}, "Low and to the left is better; the line joins what no other circuit beats in both. Whiskers are 95% intervals. ",
           pictureButtons(() => paretoScene(width, rows, across, up), `methods-${task}`)),
-        probed(drawn, `Circuits of ${task} by ${across[1]} and ${up[1]}; the numbers are in the table below`)),
+        probed(drawn, `Circuits of ${isolated(task)} by ${across[1]} and ${up[1]}; the numbers are in the table below`)),
       table(caption, head, shown, [0, 1]),
     ];
   }

@@ -77,5 +77,13 @@ export function table(
     el("tr", {}, row.map((cell, i) =>
       i === 0 ? el("th", { scope: "row", class: style(0) }, cell) : el("td", { class: style(i) }, cell))));
   const whole = el("table", {}, title, el("thead", {}, top), el("tbody", {}, lines));
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title.textContent ?? "" }, whole);
+  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": spoken(title).trim() }, whole);
+}
+
+/** What an element says, names in it isolated and buttons left out. */
+function spoken(node: Node): string {
+  if (node instanceof Text) return node.data;
+  if (node instanceof HTMLButtonElement) return "";
+  const words = [...node.childNodes].map(spoken).join("");
+  return node.nodeName === "BDI" ? isolated(words) : words;
 }

@@ -5,7 +5,7 @@ import type { Graph, GraphEdge, GraphNode } from "./graph";
 import type { AnyCircuit, Run } from "./model";
 import type { Measured } from "./panel";
 import type { Shape } from "./scene";
-import { number } from "./text";
+import { isolated, number } from "./text";
 import { theme } from "./theme";
 
 const MANY = 150;
@@ -28,7 +28,7 @@ export function edgeShapes(graph: Graph, shown: GraphEdge[], chosen: { node: str
       width: edgeWidth(own.size, largest) + (picked ? 1.5 : 0),
       ...(own.value < 0 ? { dash: [5, 2.5] } : {}),
       opacity: !apart ? plain : near ? 0.9 : 0.12,
-      title: `${own.name}: ${number(own.value)}`,
+      title: `${isolated(own.name)}: ${number(own.value)}`,
     };
   });
 }
@@ -42,7 +42,7 @@ export function nodeShapes(graph: Graph, shade: Shade, chosen: string): Shape[] 
     const box = { x: node.x - half, y: node.y - node.r, w: 2 * half, h: 2 * node.r, rx: node.round ? node.r : 0 };
     const part = shade(node);
     if (node.round) shapes.push({ is: "rect", ...box, fill: paper });
-    shapes.push({ is: "rect", ...box, fill: series[0]!, opacity: part, title: node.name });
+    shapes.push({ is: "rect", ...box, fill: series[0]!, opacity: part, title: isolated(node.name) });
     if (node.round) shapes.push({ is: "rect", ...box, stroke: muted, width: 1 });
     if (node.label) {
       const fill = part > 0.6 ? paper : ink;

@@ -5,10 +5,11 @@ import { el, select } from "./dom";
 import type { Child } from "./dom";
 import { largest, tokenMap, tokenStrip } from "./heatmap";
 import type { Place } from "./model";
+import { probed } from "./probe";
 import { pictureButtons } from "./save";
 import { svg } from "./scene";
 import type { Scene } from "./scene";
-import { number } from "./text";
+import { isolated, number } from "./text";
 import type { Arrays } from "./unpack";
 
 const WIDTH = 340;
@@ -156,7 +157,7 @@ function strips(pair: Pair, row: number, node: string): Child {
       const scene = () => tokenStrip(WIDTH, own, held, most);
       return el("figure", { class: "tokens" },
         el("figcaption", {}, `${words} `, pictureButtons(scene, `${words.toLowerCase()}-${node}`)),
-        svg(scene(), `${words}: ${own.map((token, place) => `${token} ${number(held[place])}`).join(", ")}`));
+        svg(scene(), `${words}: ${own.map((token, place) => `${isolated(token)} ${number(held[place])}`).join(", ")}`));
     }),
   ];
 }
@@ -186,5 +187,5 @@ function squared(pair: Pair, square: Square, most: number | null, side: string, 
   const caption = `${words}, ${of}: ${what}; the darkest is ${number(darkest)}. `;
   return el("figure", { class: "map" },
     el("figcaption", {}, caption, pictureButtons(scene, words.toLowerCase())),
-    svg(scene(), `${caption}Point at a cell for its value`));
+    probed(scene(), caption));
 }

@@ -3,6 +3,7 @@
 import { button, el } from "./dom";
 import { paint, svg } from "./scene";
 import type { Scene } from "./scene";
+import { isolated } from "./text";
 import { theme } from "./theme";
 
 const SHARPNESS = 2;
@@ -58,10 +59,10 @@ export function saveCsv(head: string[], rows: Value[][], file: string): void {
 
 export function pictureButtons(scene: () => Scene, file: string): HTMLElement {
   return el("span", { class: "saves" },
-    button("SVG", () => saveSvg(scene(), file), { "aria-label": `Save ${file} as SVG` }),
-    button("PNG", () => savePng(scene(), file), { "aria-label": `Save ${file} as PNG` }));
+    button("SVG", () => saveSvg(scene(), file), { "aria-label": `Save ${isolated(file)} as SVG` }),
+    button("PNG", () => savePng(scene(), file), { "aria-label": `Save ${isolated(file)} as PNG` }));
 }
 
 export function tableButton(head: string[], rows: () => Value[][], file: string): HTMLElement {
-  return button("CSV", () => saveCsv(head, rows(), file), { "aria-label": `Save ${file} as CSV` });
+  return button("CSV", () => saveCsv(head, rows(), file), { "aria-label": `Save ${isolated(file)} as CSV` });
 }

@@ -10,7 +10,7 @@ import { pictureButtons, tableButton } from "./save";
 import { svg } from "./scene";
 import type { Scene } from "./scene";
 import { series as colour } from "./theme";
-import { count, number } from "./text";
+import { count, isolated, number } from "./text";
 import type { Arrays } from "./unpack";
 
 const DASHES = [undefined, [6, 3], [2, 2]];
@@ -51,7 +51,7 @@ export class TrainView {
     const chosen = asked ? new Set(asked.split("\n")) : new Set(fallback);
     const shown = all.filter((line) => chosen.has(line.name));
     const log = this.store.get("scale") !== "linear";
-    const options = curves.map((own): [string, string] => [own.name, `${own.name} (${own.kind})`]);
+    const options = curves.map((own): [string, string] => [own.name, `${isolated(own.name)} (${own.kind})`]);
     const controls = el("div", { class: "controls" },
       select("Stage", options, curve.name, (stage) => this.set({ stage, terms: "" })),
       select("Scale", [["", "logarithmic"], ["linear", "linear"]], this.store.get("scale"), (scale) => this.set({ scale })));
@@ -71,12 +71,12 @@ export class TrainView {
     const scene = drawn(width, shown, all, log);
     const head = ["step", ...all.map((line) => line.name)];
     const thinned = curve.points > (all[0]?.points.length ?? 0) ? ` ${count(curve.points)} points, averaged over stretches.` : "";
-    const said = shown.map((line) => `${line.name} from ${number(line.points[0]?.y)} to ${number(line.points.at(-1)?.y)}`).join(", ");
+    const said = shown.map((line) => `${isolated(line.name)} from ${number(line.points[0]?.y)} to ${number(line.points.at(-1)?.y)}`).join(", ");
     const figure = el("figure", { class: "plot" },
       el("figcaption", {}, name(curve.name), `: ${said || "nothing chosen"} over ${count(Math.round(all[0]?.points.at(-1)?.x ?? 0))} steps.${thinned} `,
         pictureButtons(() => drawn(width, shown, all, log), `curve-${curve.name}`),
         " ", tableButton(head, () => rows(all), `curve-${curve.name}`)),
-      svg(scene, `Curves of ${curve.name}: ${said}`));
+      svg(scene, `Curves of ${isolated(curve.name)}: ${said}`));
     replace(this.element, controls, picked, figure);
   }
 

@@ -10,14 +10,15 @@ from tapeout.circuits import SPARSE_NODES, Universe
 from tapeout.report import write_report
 
 from .. import samples
-from ..samples import stage
-from ..test_hostile import HOSTILE
+from ..samples import Json, stage
 from .folders import UNIVERSE, Folder, shape
 from .pages import tab
 
 
-def a_run(root: Path, words: list[str] | None = None) -> Path:
+def a_run(root: Path, words: list[str] | None = None, more: Json | None = None) -> Path:
+    """A run with circuits of all kinds, and more stages."""
     folder = Folder(root)
+    folder.stages |= more or {}
     words = words or ["one", "two"]
     universe = Universe.of(shape(), UNIVERSE)
     circuit = folder.nodes("first", universe, share=0.4, seed=1)
@@ -161,37 +162,6 @@ def test_nothing_sticks_out(browser: Any, tmp_path: Path, width: int, scheme: st
         if folder := os.environ.get("SCREENSHOTS"):
             page.screenshot(path=f"{folder}/{view or 'overview'}-{scheme}-{width}.png")
     context.close()
-
-
-def test_hostile_names_are_text(opened: Any, tmp_path: Path):
-    names = [*HOSTILE.values(), "x" * 100_000]
-    folder = Folder(tmp_path, recipe=names[0])
-    universe = Universe.of(shape(), UNIVERSE)
-    for place, name in enumerate(names):
-        plain = f"c{place}"
-        circuit = folder.nodes(plain, universe, share=0.2, seed=place)
-        folder.stages[f"{plain} scores"]["metrics"]["method"] = name
-        folder.stages[f"{plain} proof"]["metrics"]["split"] = f"{name}/test"
-        if not place:
-            folder.activations("held", circuit, len(names), names)
-    curve = [{"step": n, **dict.fromkeys(names, 0.5 + n)} for n in range(3)]
-    folder.stages[names[2]] = stage("mask", {"curve": curve})
-    page = opened(write_report(folder.write()), "#view=circuit&circuit=c0")
-    page.locator("#view-circuit .list button[data-node]").first.click()
-    page.locator("#view-circuit .facts details summary").first.click()
-    shown = page.locator("body").inner_text()
-    assert "<script>alert(1)</script>" in shown and "owned" in shown
-    tab(page, "Compare")
-    tab(page, "Train")
-    for box in page.locator("#view-train input[type=checkbox]").all()[:8]:
-        box.click()
-    allowed = {"script": 0, "img": 0, "iframe": 0, "link": 0}
-    found = {
-        name: page.locator(f"#view-circuit {name}, #view-train {name}").count() for name in allowed
-    }
-    assert found == allowed
-    hidden = "/[\\ud800-\\udfff\\u202a-\\u202e\\u200b\\u200f\\u061c]/.test(document.body.innerText)"
-    assert not page.evaluate(hidden)
 
 
 def test_data_that_cannot_be_read_leave_the_sections(opened: Any, tmp_path: Path, browser: Any):
