@@ -16,7 +16,7 @@ FLOW = (
     "verify", "reshape", "generation", "reasoning", "amplify", "decompose", "runs", "report",
 )  # fmt: skip
 LEFT_OUT = ("cli",)
-"""Commands; they are on a page of their own."""
+"""Commands; `commands.py` makes their page."""
 
 
 def on_config(config: Any) -> Any:
