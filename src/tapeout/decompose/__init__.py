@@ -11,7 +11,7 @@ from ._interventions import Effect, TurnedOff, impacts, moved, specificity, stro
 from ._learner import Learner, decompose
 from ._network import Samples
 from ._nodes import channel_energies, node_energies, node_scores
-from ._pairs import Pair, collect_pairs, pairs_of
+from ._pairs import Pair, PairConfig, collect_pairs, pairs_of
 from ._references import draw_references
 from ._span import change_along
 from ._store import StoredGradients
@@ -32,6 +32,7 @@ __all__ = [
     "Gradients",
     "Learner",
     "Pair",
+    "PairConfig",
     "Ranks",
     "Samples",
     "Shapes",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..errors import DecomposeError
@@ -94,6 +94,7 @@ class Capture:
         inputs: Tensor,
         references: Float[Tensor, "rows each ..."],
         divergence: Divergence,
+        counted: Bool[Tensor, "rows positions"] | None = None,
     ) -> StructuredGradients:
         """The gradients of every sample of a batch.
 
@@ -104,6 +105,7 @@ class Capture:
             inputs: the network's input, which is frozen.
             references: what each row's samples are compared with.
             divergence: the comparison.
+            counted: positions at which what layers do counts, all by default.
 
         Raises:
             NotStructuredError: a layer is never used, or mixes rows.
@@ -122,6 +124,8 @@ class Capture:
             for sample in range(each)
         ]
         back = [torch.stack(of_call, 1).flatten(0, 1) for of_call in zip(*passes, strict=True)]
+        if counted is not None:
+            back = [_at(value, counted.repeat_interleave(each, 0)) for value in back]
         found = self._parts(back, each)
         self.calls.clear()
         return StructuredGradients(found)
@@ -153,6 +157,13 @@ class Capture:
             for parameter, part in parts_of(module, list(own), value, propagated).items():
                 found[own[parameter]].append(part)
         return {name: merged(parts) for name, parts in found.items()}
+
+
+def _at(back: Tensor, counted: Bool[Tensor, "samples positions"]) -> Tensor:
+    """Zero elsewhere; a layer that runs at the last position alone has no others."""
+    if back.dim() < 3 or back.shape[1] != counted.shape[1]:
+        return back
+    return back * counted.reshape(*counted.shape, *[1] * (back.dim() - 2))
 
 
 @dataclass(eq=False)

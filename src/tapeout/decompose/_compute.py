@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..errors import DecomposeError, nearest
@@ -95,12 +95,24 @@ class Taking:
             return torch.cat([self.network.outputs(p) for p in inputs.split(self.rows_at_once)])
 
     def of(
-        self, inputs: Tensor, references: Float[Tensor, "rows each ..."]
+        self,
+        inputs: Tensor,
+        references: Float[Tensor, "rows each ..."],
+        counted: Bool[Tensor, "rows positions"] | None = None,
     ) -> ExplicitGradients | StructuredGradients:
-        """The gradients of a batch."""
+        """The gradients of a batch.
+
+        Args:
+            inputs: its rows.
+            references: what each row's samples are compared with.
+            counted: positions at which what layers do counts, all by default.
+
+        Raises:
+            DecomposeError: positions are left out and the structured path does not fit.
+        """
         if self.path != "general":
             try:
-                found = self._structured(inputs, references)
+                found = self._structured(inputs, references, counted)
             except NotStructuredError:
                 if self.path == "structured":
                     raise
@@ -108,6 +120,11 @@ class Taking:
             else:
                 self.path = "structured"
                 return found
+        if counted is not None:
+            raise DecomposeError(
+                "positions can be left out of structured gradients alone: take path='structured' "
+                "and parameters of linear, embedding and norm layers, or leave none out"
+            )
         return explicit(
             self.network,
             inputs,
@@ -118,17 +135,23 @@ class Taking:
         )
 
     def _structured(
-        self, inputs: Tensor, references: Float[Tensor, "rows each ..."]
+        self,
+        inputs: Tensor,
+        references: Float[Tensor, "rows each ..."],
+        counted: Bool[Tensor, "rows positions"] | None,
     ) -> StructuredGradients:
         capture = Capture.of(self.network, self.names)
         parts = []
-        size = self.rows_at_once
-        for some, compared in zip(inputs.split(size), references.split(size), strict=True):
-            found = capture.gradients(some, compared, self.divergence)
+        for rows in torch.arange(len(inputs)).split(self.rows_at_once):
+            batch = inputs[rows], references[rows], self.divergence
             if not self._checked:
-                agree(found, self.network, some, compared, self.divergence)
+                found = capture.gradients(*batch)
+                agree(found, self.network, *batch)
                 self._checked = True
-            parts.append(found)
+                if counted is None:
+                    parts.append(found)
+                    continue
+            parts.append(capture.gradients(*batch, None if counted is None else counted[rows]))
         return StructuredGradients.cat(parts)
 
 

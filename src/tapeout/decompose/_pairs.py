@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
@@ -20,6 +21,21 @@ from ._store import Store
 
 Pair = tuple[Tensor, Tensor]
 """A row and what it is compared with, of one shape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairConfig(GradientConfig):
+    """How gradients of pairs are taken.
+
+    Attributes:
+        samples: what a pair is compared by: its last position (`last`, as a rule for prompts), or
+            all of its output (`row`).
+        shared: whether it counts what weights do at the tokens that both sides begin with, where
+            they cannot tell one side from the other; most of all at the first token, on which
+            language models park massive activations. Leaving that out takes the structured path.
+    """
+
+    shared: bool = True
 
 
 def pairs_of(split: Split) -> list[Pair]:
@@ -39,7 +55,7 @@ def pairs_of(split: Split) -> list[Pair]:
 def collect_pairs(
     model: nn.Module | Model,
     pairs: Sequence[Pair] | Split,
-    config: GradientConfig | None = None,
+    config: PairConfig | None = None,
     *,
     folder: Path | str | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -52,8 +68,7 @@ def collect_pairs(
     Args:
         model: any module that maps rows to rows, or a language model.
         pairs: rows of any shapes, both sides of a pair of one; or a split, see `pairs_of`.
-        config: how; what a pair is compared by is the last position (`last`, as a rule for prompts)
-            or all of the output (`row`).
+        config: how.
         folder: where to write them instead of keeping them in memory; where it holds some of
             them, the rest is added.
         progress: called with the batches done and all of them.
@@ -67,7 +82,7 @@ def collect_pairs(
             something else.
         TaskError: an example has no counterfactual.
     """
-    config = config or GradientConfig()
+    config = config or PairConfig()
     pairs = pairs_of(pairs) if isinstance(pairs, Split) else list(pairs)
     _check(pairs, config)
     taking = taking_of(model, config)
@@ -84,12 +99,12 @@ def collect_pairs(
 
         def batch(number: int) -> Taken:
             own = [pairs[place] for place in batches[number].tolist()]
-            return _of(taking, [(a.to(device), b.to(device)) for a, b in own])
+            return _of(taking, [(a.to(device), b.to(device)) for a, b in own], config.shared)
 
         return gathered(taking, batch, len(batches), store, progress)
 
 
-def _check(pairs: Sequence[Pair], config: GradientConfig) -> None:
+def _check(pairs: Sequence[Pair], config: PairConfig) -> None:
     if not pairs:
         raise DecomposeError("there are no pairs to take gradients of")
     if config.samples == "token":
@@ -103,9 +118,13 @@ def _check(pairs: Sequence[Pair], config: GradientConfig) -> None:
                 f"the sides of pair {place} have shapes {list(first.shape)} and "
                 f"{list(second.shape)}: both must be of one"
             )
+        if not config.shared and (first.is_floating_point() or first.dim() != 1):
+            raise DecomposeError(
+                "only rows of tokens have a beginning that both sides share: take shared=True"
+            )
 
 
-def _of(taking: Taking, pairs: list[Pair]) -> Taken:
+def _of(taking: Taking, pairs: list[Pair], shared: bool) -> Taken:
     """The gradients of some pairs, those of one shape together, in the order of the pairs."""
     alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for place, (first, _) in enumerate(pairs):
@@ -113,6 +132,7 @@ def _of(taking: Taking, pairs: list[Pair]) -> Taken:
     parts = []
     for places in alike.values():
         first, second = (torch.stack([pairs[place][side] for place in places]) for side in (0, 1))
-        parts.append(taking.of(first, taking.outputs(second)))
+        counted = None if shared else (first != second).cumsum(1) > 0
+        parts.append(taking.of(first, taking.outputs(second), counted))
     order = torch.tensor([place for places in alike.values() for place in places])
     return joined(parts).rows(order.argsort())

@@ -14,8 +14,8 @@ from ...decompose import (
     L3D,
     Collecting,
     Decomposition,
-    GradientConfig,
     Gradients,
+    PairConfig,
     StoredGradients,
     collect,
     collect_pairs,
@@ -94,10 +94,13 @@ class GradientStage(Stage, Collecting):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contrast(Stage, GradientConfig):
+class Contrast(Stage, PairConfig):
     """The gradients of a task's prompts, each against its counterfactual, by some parameters.
 
     What is compared is what the model says where the answer begins.
+
+    Attributes:
+        shared: see `decompose.PairConfig`; where parameters need the general path, set it to true.
     """
 
     kind: ClassVar[str] = "contrast"
@@ -106,6 +109,7 @@ class Contrast(Stage, GradientConfig):
     task: str = ref(*TASKS)
     divergence: str = "kl"
     samples: Literal["last"] = "last"
+    shared: bool = False
 
     def run(self, work: Work) -> dict[str, Any]:
         model, task = work.inputs["model"], work.inputs["task"]
@@ -114,7 +118,7 @@ class Contrast(Stage, GradientConfig):
             found[name] = collect_pairs(
                 model,
                 getattr(task, name),
-                self.part(GradientConfig),
+                self.part(PairConfig),
                 folder=work.folder / name,
                 progress=work.progress,
             )
