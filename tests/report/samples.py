@@ -186,6 +186,19 @@ def directions() -> Json:
     }
 
 
+def energy() -> Json:
+    return {
+        "method": "directions",
+        "directions": [4, 17],
+        "parameters": ["model.layers.1.mlp.down_proj.weight"],
+        "outside": 0.125,
+        "universe": "mlp.post_act:channel",
+        "nodes": 100,
+        "top": {"1": 0.25, "10": 0.75},
+        "strongest": [{"node": "1.mlp.post_act.5", "energy": 0.21875}],
+    }
+
+
 def coverage() -> Json:
     rows = [{"direction": place, "in_play": 0.75, "share": 0.25} for place in (4, 17)]
     return {

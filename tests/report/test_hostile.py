@@ -63,6 +63,7 @@ def everything() -> dict[str, Any]:
     stages["steered"] = stage("steer", samples.steer())
     stages["learned"] = stage("decompose", samples.decompose())
     stages["moved"] = stage("directions", samples.directions())
+    stages["held"] = stage("energy", samples.energy())
     stages["covered"] = stage("coverage", samples.coverage())
     stages["tuned"] = stage("span", samples.span())
     stages["toy"] = stage("toy", samples.toy())

@@ -68,7 +68,13 @@ def test_every_stage_takes_what_the_last_one_gives(recipe: dict[str, Any], tmp_p
     scores = Scores.load(stages / "energy")
     expected = node_scores(base, learned, chosen=list(most), weights=most)
     torch.testing.assert_close(scores.values, expected.values)
-    assert metrics(out, "energy")["directions"] == list(most)
+    held = metrics(out, "energy")
+    assert held["directions"] == list(most)
+    assert [row["node"] for row in held["strongest"][:4]] == sorted(
+        scores.top(4).nodes(), key=lambda node: -scores.values[scores.universe.node(node)]
+    )
+    ten = float(scores.values.sort(descending=True).values[:10].sum() / scores.values.sum())
+    assert held["top"]["10"] == pytest.approx(ten) and list(held["top"]) == ["1", "10"]
     assert Circuit.load(stages / "circuit") == scores.top(share=0.5)
     assert metrics(out, "proof")["split"] == "words/test"
 

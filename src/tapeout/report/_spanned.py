@@ -69,7 +69,32 @@ def _parts(found: Average) -> str:
     return f"{value} [{low}, {high}]"
 
 
-SPANNED = {"coverage": covered, "span": tuned}
+def held(stages: Named) -> Both:
+    """Which nodes hold directions' energy, from `energy` stages."""
+    rows = []
+    for title, fields in stages:
+        top = [f"{percent(part)} in {count}" for count, part in _parts_by_count(fields)]
+        strongest = [
+            f"{row.text('node')} {percent(row.finite('energy'))}"
+            for row in fields.children("strongest")[:5]
+        ]
+        directions, outside = fields.numbers("directions"), fields.finite("outside")
+        row = [title, f"{len(directions):,}", f"{fields.whole('nodes'):,}", percent(outside)]
+        rows.append([*row, ", ".join(top), ", ".join(strongest)])
+    heads = ["Stage", "Directions", "Nodes", "In none", "In so many nodes", "Strongest nodes"]
+    note = (
+        "In none: the part of the directions' squared length in weights that belong to no node in "
+        "play. In so many nodes: which part of the rest the top nodes hold."
+    )
+    return Both("Nodes that hold directions", heads, rows, note, words=(0, 4, 5))
+
+
+def _parts_by_count(fields: Fields) -> list[tuple[str, float]]:
+    top = fields.child("top")
+    return [(count, top.finite(count)) for count, _ in top.leaves()]
+
+
+SPANNED = {"energy": held, "coverage": covered, "span": tuned}
 
 
 def spanned_table(kind: str, stages: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:

@@ -75,15 +75,32 @@ class EnergyStage(OfDirections):
         task: Task | None = work.inputs["task"]
         chosen, weights = self.chosen(work)
         scores = node_scores(model, found, self.universe, chosen=chosen, weights=weights)
-        about = {} if task is None else {"task": task.name, "task_config": dict(task.config)}
-        about |= {} if task is None else {"first_tokens": task.first_tokens}
-        scores.with_origin(**about).save(work.folder)
+        if task is not None:
+            scores = scores.with_origin(
+                task=task.name, task_config=dict(task.config), first_tokens=task.first_tokens
+            )
+        scores.save(work.folder)
         names = ("method", "directions", "parameters", "outside")
         kept = {name: scores.origin[name] for name in names}
-        return kept | {"universe": scores.universe.spec, "nodes": scores.universe.size}
+        about = {"universe": scores.universe.spec, "nodes": scores.universe.size}
+        return kept | about | _concentrated(scores)
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> Scores:
         return Scores.load(folder)
+
+
+def _concentrated(scores: Scores) -> dict[str, Any]:
+    """The nodes with most energy, and which part of all that nodes hold the top ones have."""
+    values, order = scores.values.double().sort(descending=True, stable=True)
+    parts = values.cumsum(0) / values.sum()
+    counts = [count for count in (1, 10, 100, 1000, 10000) if count < len(values)]
+    return {
+        "top": {str(count): float(parts[count - 1]) for count in counts},
+        "strongest": [
+            {"node": scores.universe.name(int(node)), "energy": float(scores.values[node])}
+            for node in order[:10]
+        ],
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
