@@ -1,5 +1,6 @@
-"""Notebooks as pages: what a notebook says and runs, and a link to the notebook itself."""
+"""Notebooks as pages: what a notebook says, runs and showed, and a link to the notebook itself."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ def on_files(files: Any, *, config: Any) -> Any:
 
 
 def page_of(notebook: dict[str, Any], name: str) -> str:
-    """Its cells as Markdown; outputs are not shown, since stored notebooks have none."""
+    """Its cells as Markdown, with what the stored run showed."""
     title, *rest = [_cell(cell) for cell in notebook["cells"]]
     link = f"[This notebook to download and run]({name})"
     return "\n\n".join([title, link, *rest]) + "\n"
@@ -27,4 +28,21 @@ def page_of(notebook: dict[str, Any], name: str) -> str:
 
 def _cell(cell: dict[str, Any]) -> str:
     text = "".join(cell["source"])
-    return f"```python\n{text}\n```" if cell["cell_type"] == "code" else text
+    if cell["cell_type"] != "code":
+        return text
+    return "\n\n".join([_fenced("python", text), *map(_output, cell["outputs"])])
+
+
+def _output(output: dict[str, Any]) -> str:
+    """A picture, a table, or else text."""
+    data = output.get("data", {"text/plain": output.get("text", [])})
+    if "image/svg+xml" in data:
+        coded = base64.b64encode("".join(data["image/svg+xml"]).encode()).decode()
+        return f'<img alt="figure" src="data:image/svg+xml;base64,{coded}">'
+    if "text/html" in data:
+        return "".join(data["text/html"])
+    return _fenced("text", "".join(data["text/plain"]).rstrip("\n"))
+
+
+def _fenced(language: str, text: str) -> str:
+    return f"```{language}\n{text}\n```"

@@ -92,8 +92,11 @@ def test_there_are_three_and_each_has_its_small_settings() -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_they_are_stored_without_outputs(path: Path) -> None:
-    assert all(not c["outputs"] and c["execution_count"] is None for c in _code(path))
+def test_stored_outputs_are_of_one_run_from_the_top(path: Path) -> None:
+    counts = [cell["execution_count"] for cell in _code(path)]
+    assert counts in ([None] * len(counts), list(range(1, len(counts) + 1)))
+    assert all(output["output_type"] != "error" for c in _code(path) for output in c["outputs"])
+    assert "/tmp/" not in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -102,3 +105,18 @@ def test_a_page_has_all_of_a_notebook(path: Path) -> None:
     page = hook("notebooks").page_of(notebook, path.name)
     assert page.startswith("# ") and f"]({path.name})" in page
     assert all("".join(cell["source"]) in page for cell in notebook["cells"])
+
+
+def test_a_page_shows_what_a_run_showed() -> None:
+    outputs = [
+        {"output_type": "stream", "text": ["one\n", "two\n"]},
+        {"output_type": "execute_result", "data": {"text/html": ["<table></table>"]}},
+        {"output_type": "display_data", "data": {"image/svg+xml": ["<svg/>"], "text/plain": ["f"]}},
+    ]
+    cells = [
+        {"cell_type": "markdown", "source": ["# Title"]},
+        {"cell_type": "code", "source": ["f()"], "outputs": outputs},
+    ]
+    page = hook("notebooks").page_of({"cells": cells}, "a.ipynb")
+    picture = "data:image/svg+xml;base64,PHN2Zy8+"
+    assert "```text\none\ntwo\n```" in page and "\n\n<table></table>" in page and picture in page

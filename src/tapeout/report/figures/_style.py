@@ -1,5 +1,6 @@
 """What all figures share: sizes, colours, safe text, and how they are saved."""
 
+import io
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
@@ -61,9 +62,7 @@ class Drawing(Figure):
             super().savefig(fname, **options)
 
     def _repr_svg_(self) -> str:
-        from io import StringIO
-
-        page = StringIO()
+        page = io.StringIO()
         self.savefig(page, format="svg", metadata={"Date": None})
         return page.getvalue()
 
