@@ -18,6 +18,8 @@ export class Board {
   private view: View = { scale: 1, x: 0, y: 0 };
   private fitted = true;
   private waiting = false;
+  /** Whether its size is known; before, drawing is in vain. */
+  private measured = false;
   private readonly sheet = el("canvas");
   private drawn: { shapes: Shape[]; view: View } | null = null;
   private hurried = false;
@@ -91,7 +93,7 @@ export class Board {
   /** Moves what is drawn already, and draws anew where that does not reach or is of another size. */
   private paintNow(): void {
     const context = this.canvas.getContext("2d");
-    if (!context) return;
+    if (!context || !this.measured) return;
     const { clientWidth: w, clientHeight: h } = this.canvas;
     const { view, drawn } = this;
     const reaches = (now: number, then: number, long: number) => Math.abs(now - then) <= MARGIN * long;
@@ -143,6 +145,7 @@ export class Board {
   }
 
   private resized(): void {
+    this.measured = true;
     const sharp = this.sharpness();
     this.canvas.width = Math.max(Math.round(this.canvas.clientWidth * sharp), 1);
     this.canvas.height = Math.max(Math.round(this.canvas.clientHeight * sharp), 1);

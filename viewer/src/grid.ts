@@ -93,8 +93,8 @@ export function edgeGrid(circuit: EdgeCircuit): Graph {
 /** Of the ways to stack channels, the one whose picture is closest to a screen's shape. */
 function arranged(layers: Column[][], first: string[], last: string[]): Graph {
   const tries = HEIGHTS.map((tall) => stacked(layers, first, last, tall));
-  const off = ({ width, height }: Graph) => Math.abs(Math.log(width / height / ASPECT));
-  return tries.reduce((best, own) => (off(own) < off(best) ? own : best));
+  const off = ({ width, height }: Stack) => Math.abs(Math.log(width / height / ASPECT));
+  return tries.reduce((best, own) => (off(own) < off(best) ? own : best)).graph();
 }
 
 /** Heads are few, so they stand apart as far as a screen's shape allows. */
@@ -110,7 +110,14 @@ function lengthened(own: Shape, by: number): Shape {
   return { ...own, y: own.y * by };
 }
 
-function stacked(layers: Column[][], first: string[], last: string[], tall: number): Graph {
+/** How large it gets, and how it looks. */
+interface Stack {
+  width: number;
+  height: number;
+  graph: () => Graph;
+}
+
+function stacked(layers: Column[][], first: string[], last: string[], tall: number): Stack {
   const boxes: Box[] = [];
   let x = MARGIN + (first.length ? SIDE : 0);
   for (let layer = 0; layer < layers.length; layer++) {
@@ -127,17 +134,14 @@ function stacked(layers: Column[][], first: string[], last: string[], tall: numb
   const below = Math.max(0, ...boxes.filter((box) => !box.upper).map((box) => box.height));
   const line = MARGIN + above + 30;
   const width = x + MARGIN + (last.length ? SIDE : 0);
-  const nodes = boxes.flatMap((box) => placed(box, line, tall));
-  for (const name of first) nodes.push(end(name, MARGIN, line));
-  for (const name of last) nodes.push(end(name, width - MARGIN, line));
-  return {
-    width,
-    height: line + below + 30 + MARGIN,
-    nodes,
-    edges: [],
-    under: () => beneath(boxes, line, width),
-    over: () => [],
+  const height = line + below + 30 + MARGIN;
+  const graph = (): Graph => {
+    const nodes = boxes.flatMap((box) => placed(box, line, tall));
+    for (const name of first) nodes.push(end(name, MARGIN, line));
+    for (const name of last) nodes.push(end(name, width - MARGIN, line));
+    return { width, height, nodes, edges: [], under: () => beneath(boxes, line, width), over: () => [] };
   };
+  return { width, height, graph };
 }
 
 function isUpper(site: string): boolean {

@@ -64,8 +64,12 @@ export async function inflate(text: string): Promise<ArrayBuffer> {
   const letters = atob(text.trim());
   const bytes = new Uint8Array(letters.length);
   for (let place = 0; place < letters.length; place++) bytes[place] = letters.charCodeAt(place);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).arrayBuffer();
+  // written to it directly: the stream of a blob goes through another process, piece by piece
+  const stream = new DecompressionStream("deflate");
+  const writer = stream.writable.getWriter();
+  const written = writer.write(bytes).then(() => writer.close());
+  const [whole] = await Promise.all([new Response(stream.readable).arrayBuffer(), written]);
+  return whole;
 }
 
 export function parse<Tree>(buffer: ArrayBuffer): { tree: Tree; arrays: Arrays } {
