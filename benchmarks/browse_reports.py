@@ -148,7 +148,7 @@ def _clicked(page: Any, panel: Any, found: Visit) -> None:
 
 def _an_edge(page: Any, panel: Any) -> int:
     """Click on the picture until an edge is hit; few places are enough where there are edges."""
-    canvas = panel.locator("canvas")
+    canvas = panel.locator("canvas.board")
     box = canvas.bounding_box()
     for across in range(10, 95, 9):
         for down in (0.3, 0.45, 0.6, 0.75):

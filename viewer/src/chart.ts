@@ -9,7 +9,8 @@ export interface Series {
   colour: string;
   points: { x: number; y: number; low?: number; high?: number; title?: string; label?: string }[];
   line: boolean;
-  dots: boolean;
+  /** `unseen` ones are only pointed at. */
+  dots: boolean | "unseen";
   dash?: number[];
 }
 
@@ -134,7 +135,8 @@ export function chart(
       if (point.low !== undefined && point.high !== undefined) {
         shapes.push({ is: "path", d: [[x, ys.at(point.low)], [x, ys.at(point.high)]], stroke: own.colour, opacity: 0.7 });
       }
-      shapes.push({ is: "circle", x, y, r: 4.5, fill: own.colour, stroke: paper, title });
+      if (own.dots === "unseen") shapes.push({ is: "circle", x, y, r: 0, fill: own.colour, title });
+      else shapes.push({ is: "circle", x, y, r: 4.5, fill: own.colour, stroke: paper, title });
       if (point.label) shapes.push({ ...placed(x, y, point.label, taken, width), fill: ink, stroke: paper });
     });
   }

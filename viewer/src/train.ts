@@ -6,8 +6,8 @@ import type { CurveTree } from "./data";
 import { el, name, replace, select } from "./dom";
 import type { Store } from "./hash";
 import type { Run } from "./model";
+import { probed } from "./probe";
 import { pictureButtons, tableButton } from "./save";
-import { svg } from "./scene";
 import type { Scene } from "./scene";
 import { series as colour } from "./theme";
 import { count, isolated, number } from "./text";
@@ -68,7 +68,7 @@ export class TrainView {
     });
     const picked = el("fieldset", {}, el("legend", {}, "What is drawn"), el("div", { class: "checks" }, boxes));
     const width = widthIn(this.element);
-    const scene = drawn(width, shown, all, log);
+    const scene = drawn(width, shown, all, log, "unseen");
     const head = ["step", ...all.map((line) => line.name)];
     const thinned = curve.points > (all[0]?.points.length ?? 0) ? ` ${count(curve.points)} points, averaged over stretches.` : "";
     const said = shown.map((line) => `${isolated(line.name)} from ${number(line.points[0]?.y)} to ${number(line.points.at(-1)?.y)}`).join(", ");
@@ -76,7 +76,7 @@ export class TrainView {
       el("figcaption", {}, name(curve.name), `: ${said || "nothing chosen"} over ${count(Math.round(all[0]?.points.at(-1)?.x ?? 0))} steps.${thinned} `,
         pictureButtons(() => drawn(width, shown, all, log), `curve-${curve.name}`),
         " ", tableButton(head, () => rows(all), `curve-${curve.name}`)),
-      svg(scene, `Curves of ${isolated(curve.name)}: ${said}`));
+      probed(scene, `Curves of ${isolated(curve.name)}: ${said}`));
     replace(this.element, controls, picked, figure);
   }
 
@@ -90,11 +90,12 @@ export class TrainView {
   }
 }
 
-function drawn(width: number, shown: Line[], all: Line[], log: boolean): Scene {
+function drawn(width: number, shown: Line[], all: Line[], log: boolean, dots: Series["dots"] = false): Scene {
   const found = shown.map((line): Series => {
     const place = all.indexOf(line);
     const dash = DASHES[Math.floor(place / 6) % DASHES.length];
-    return { name: line.name, colour: colour(place), points: line.points, line: true, dots: false, ...(dash ? { dash } : {}) };
+    const points = line.points.map(({ x, y }) => ({ x, y, title: `${isolated(line.name)} at step ${count(x)}: ${number(y)}` }));
+    return { name: line.name, colour: colour(place), points, line: true, dots, ...(dash ? { dash } : {}) };
   });
   return chart(width, found, { words: "step", log: false }, { words: "", log });
 }
