@@ -14,6 +14,9 @@ from ._source import Source, read
 from ._style import COLOURS, GREY, Drawing, drawn, plain
 
 PLUS, MINUS = COLOURS[0], COLOURS[1]
+_NEGATIVE = {"edgecolor": MINUS, "linestyle": (0, (4, 1.2))}
+"""Dashed, so that signs are seen in print without colours too."""
+
 _PILL = 13.0
 """Half the width of a node that is written out, in the layout's units."""
 
@@ -26,8 +29,8 @@ _TOKENS = 2
 def wiring(source: Source, *, width: float = 7.0) -> Figure:
     """Stream channels as lines, what blocks read (hollow) and write (filled), and the weights.
 
-    Blue weights are positive, orange ones negative; the wider, the more flows through them. A
-    query and the key that it meets are joined by a dotted line.
+    Blue weights are positive, orange and dashed ones negative; the wider, the more flows through
+    them. A query and the key that it meets are joined by a dotted line.
 
     Args:
         source: the folder of a run with one `weight_edges` stage, or what one reports, by name.
@@ -119,8 +122,8 @@ def _edges(pen: _Pen, diagram: Diagram, layout: Layout) -> None:
     for edge in reversed(diagram.edges):  # the strongest lie on top
         part = math.sqrt(edge.flow / most) if most else 0.0
         style = {"linewidth": _THINNEST + (_THICKEST - _THINNEST) * part, "zorder": 2}
-        colour = MINUS if edge.weight < 0 else PLUS
-        pen.axes.add_patch(PathPatch(_path(edge, layout), fill=False, edgecolor=colour, **style))
+        style |= _NEGATIVE if edge.weight < 0 else {"edgecolor": PLUS}
+        pen.axes.add_patch(PathPatch(_path(edge, layout), fill=False, **style))
     keys = {(n.layer, n.channel): n for n in diagram.nodes if n.site == "attn.k"}
     for node in diagram.nodes:
         other = keys.get((node.layer, node.channel)) if node.site == "attn.q" else None
