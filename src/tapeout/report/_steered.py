@@ -49,8 +49,8 @@ class Steering:
             )
             for row in fields.children("rows")
         ]
-        moves = (Average.of(fields.child(part)) for part in ("moved", "turned"))
-        return cls(fields.text("channel"), *moves, rows)
+        moved, turned = (Average.of(fields.child(part)) for part in ("moved", "turned"))
+        return cls(fields.text("channel"), moved, turned, rows)
 
 
 @dataclass(frozen=True)
