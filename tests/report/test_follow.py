@@ -27,7 +27,8 @@ def progress(run: Path, name: str, steps: range) -> None:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run whose first stage is in the middle of its work."""
-    (tmp_path / "recipe.json").write_text('{"stages": {"model": {}, "task": {}}}')
+    recipe = {"name": "followed", "stages": {"model": {}, "task": {}}}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
     said(tmp_path, ("start", "model"))
     progress(tmp_path, "model", range(1, 4))
     return tmp_path
@@ -56,7 +57,7 @@ def test_it_is_followed_from_its_first_stage_to_its_end(run: Path):
     assert follow(run, told=opened.append, wait=wait) == "ended"
     assert opened == [run / "report.html"] and len(seen) == 3
     assert "Running: model, step 3 of 100; 0 of 2 stages finished so far" in seen[0]
-    assert "step 8 of 100" in seen[1]
+    assert "Tapeout reportfollowed" in seen[0] and "step 8 of 100" in seen[1]
     assert "Running: task; 2 of 2 stages" in seen[2] and "Trained models" in seen[2]
     assert "Running" not in page(run) and "renews itself" not in page(run)
 
@@ -79,6 +80,19 @@ def test_a_run_that_has_ended_is_shown_once(run: Path):
     assert "renews itself" not in page(run)
     said(run, ("start", "model"))  # it is run again, and goes on
     assert follow(run, wait=lambda seconds: said(run, ("ended", ""))) == "ended"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"stages": 3}', '{"stages": {"a": {"each": {}}}}'])
+def test_a_recipe_whose_stages_cannot_be_counted(run: Path, text: str):
+    (run / "recipe.json").write_text(text)
+    seen: list[str] = []
+
+    def wait(seconds: float) -> None:
+        seen.append(page(run))
+        said(run, ("ended", ""))
+
+    follow(run, wait=wait)
+    assert "0 stages finished so far" in seen[0]
 
 
 def test_pages_that_take_long_are_written_less_often(run: Path, monkeypatch: pytest.MonkeyPatch):

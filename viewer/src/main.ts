@@ -122,7 +122,7 @@ async function start(): Promise<void> {
     pages.add(id, words, panel, view);
   }
   pages.show();
-  if (tree.renew) document.querySelector(".views")?.append(renewing(tree.renew));
+  if (tree.renew) document.querySelector(".views")?.append(document.querySelector(".live") ?? "", renewing(tree.renew));
   comeBack();
   performance.mark("views-ready");
   document.documentElement.dataset["views"] = "ready";

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from ._heard import heard
 from ._html import Html, join, name
@@ -18,7 +19,7 @@ def results_so_far(run: Path) -> Results:
     """
     if (run / "results.json").is_file():
         return read_results(run)
-    return Results(clean(run.resolve().name), [])
+    return Results(clean(_recipe(run).get("name") or run.resolve().name), [])
 
 
 def running_words(results: Results, run: Path) -> Html:
@@ -36,9 +37,19 @@ def running_words(results: Results, run: Path) -> Html:
 
 
 def _planned(run: Path) -> int:
-    """How many stages the recipe has; 0 if that cannot be told."""
-    try:
-        stages = json.loads((run / "recipe.json").read_text(encoding="utf-8"))["stages"]
-        return len(stages)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    """How many stages the recipe has; 0 if that cannot be told, as where it repeats some."""
+    stages = _recipe(run).get("stages")
+    if not isinstance(stages, dict) or any(
+        isinstance(stage, dict) and "each" in stage for stage in stages.values()
+    ):
         return 0
+    return len(stages)
+
+
+def _recipe(run: Path) -> dict[str, Any]:
+    """What is run; nothing if that cannot be read."""
+    try:
+        found = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
