@@ -17,6 +17,7 @@ from tapeout.verify import Frontier, Point, Share
 from ...tiny import tiny
 from .. import samples
 from ..samples import results, stage
+from ..test_charts import DEGENERATE
 
 
 def texts(figure: Figure) -> str:
@@ -68,6 +69,14 @@ def test_a_frontier_as_an_object_has_no_target() -> None:
     (axes,) = figures.frontier({"one": line, "two": line}).axes
     assert [len(one.get_xdata()) for one in axes.lines] == [2, 2, 2]
     assert "target" not in texts(figures.frontier(line))
+
+
+@pytest.mark.parametrize("metrics", DEGENERATE.values(), ids=DEGENERATE)
+def test_degenerate_frontiers_are_drawn_without_a_warning(
+    metrics: samples.Json, tmp_path: Path
+) -> None:
+    figure = figures.frontier({"a": metrics}, {"p": samples.verify()})
+    assert figures.save(figure, tmp_path / "a.svg").stat().st_size > 1000
 
 
 def test_evidence_in_the_order_of_the_page(run: Any) -> None:
