@@ -13,6 +13,8 @@ from tapeout.amplify import Delta
 from tapeout.amplify._solver import Solver
 from tapeout.errors import RecipeError
 from tapeout.report import tables_of, write_report
+from tapeout.report._results import read_results
+from tapeout.report.viewer._amplify import amplified
 from tapeout.reshape import Change
 from tapeout.runs import amplify_recipe, parse_recipe, run_recipe
 
@@ -56,6 +58,8 @@ def test_from_problems_to_a_better_model(recipe: dict[str, Any], tmp_path: Path)
     counts = found["pivots"]["counts"]
     assert 0 < counts["greedy_right"] < counts["problems"] == 24
     assert found["components"]["kept"] == found["random-components"]["size"] > 0
+    texts = (out / "stages" / "pivots" / "texts.jsonl").read_text().splitlines()
+    assert len(texts) == found["pivots"]["n"]
     base, new = (
         tapeout.load(place) for place in (tmp_path / "model", out / "stages" / "amplified")
     )
@@ -70,8 +74,16 @@ def test_from_problems_to_a_better_model(recipe: dict[str, Any], tmp_path: Path)
         assert {row["learning_rate"] for row in found[name]["rates"]} == {0.1, 1.0}
     page = write_report(out).read_text()
     assert "One capability made better" in page and "Components that promote" in page
+    assert len(amplified_of(out)["pairs"][0]["rows"]) == len(texts)
     stages = json.loads((out / "results.json").read_text())["stages"]
     assert len(tables_of(stages)) >= 4
+
+
+def amplified_of(out: Path) -> dict[str, Any]:
+    """What the page's script is given."""
+    found = amplified(read_results(out), out, notes := [])
+    assert found and not notes
+    return found
 
 
 def test_only_the_same_problems_are_compared(recipe: dict[str, Any], tmp_path: Path):

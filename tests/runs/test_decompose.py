@@ -11,6 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from tapeout.decompose import Decomposition, StoredGradients, _learner
 from tapeout.errors import DecomposeError, RecipeError
+from tapeout.report._results import read_results
+from tapeout.report.viewer._decompose import decomposed
+from tapeout.report.viewer._pack import Pack
 from tapeout.runs import parse_recipe, run_recipe
 
 from ..tiny import Sizes
@@ -83,6 +86,12 @@ def test_from_text_to_directions_beside_others(recipe: dict[str, Any], tmp_path:
         assert row["fitted"]["value"] <= row["error"]["value"] + 1e-6
         assert row["error"]["low"] <= row["error"]["value"] <= row["error"]["high"]
         assert len(row["specificity"]["rows"]) <= 2
+    page = decomposed(read_results(out), out, Pack(), notes := [])
+    assert page and not notes
+    assert [one["name"] for one in page["learned"]] == ["directions-0", "directions-1"]
+    (beside,) = page["compared"]
+    assert [one["of"] for one in beside["sets"][:3]] == ["directions-0", "directions-1", ""]
+    assert all(row["steps"] for one in beside["sets"] for row in one["rows"])
     shown = compared["examples"]
     assert len(shown) == 2 and len(shown[0]["contexts"]) == 6 and len(shown[0]["up"]) == 6
     assert shown[0]["used"] >= shown[1]["used"]

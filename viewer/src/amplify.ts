@@ -18,9 +18,9 @@ import { line, pairText, sides } from "./trace";
 
 const ROWS = 20;
 const FILTERS: [string, string, (pair: PairTree) => boolean][] = [
-  ["", "all", () => true],
-  ["right", "greedy decoding ends right", (pair) => pair.greedy_right],
-  ["wrong", "greedy decoding ends wrong", (pair) => !pair.greedy_right],
+  ["", "all pairs", () => true],
+  ["right", "where greedy decoding ends right", (pair) => pair.greedy_right],
+  ["wrong", "where greedy decoding ends wrong", (pair) => !pair.greedy_right],
 ];
 const KINDS: Record<string, string> = {
   "attn.q:head": "query heads", "attn.k:head": "key heads", "attn.v:head": "value heads", "mlp.post_act:channel": "MLP neurons",
@@ -63,8 +63,8 @@ export class AmplifyView {
     const title = el("h3", {}, "Where a wrong chain leaves a right one");
     const controls = el("div", { class: "controls" },
       parts.choice("Pairs", "pairs", parts.named(this.tree.pairs), ["pair"]),
-      found.rows.length > 0 && parts.choice("Only where", "kind", FILTERS.map(([own, words]) => [own, words]), ["pair"]));
-    const about = el("p", { class: "about" }, name(found.split), `, ${found.method} method: ${plural(found.n, "pair")}`,
+      found.rows.length > 0 && parts.choice("Show", "kind", FILTERS.map(([own, words]) => [own, words]), ["pair"]));
+    const about = el("p", { class: "about" }, name(found.split), ", ", name(found.method), ` method: ${plural(found.n, "pair")}`,
       found.rows.length < found.n ? `, the texts of ${count(found.rows.length)} of them are here. ` : ". ");
     if (!shown.length) {
       const why = found.rows.length ? "There is none of this kind." : "The run holds no texts of these pairs: run the recipe again with this version.";
@@ -113,7 +113,7 @@ export class AmplifyView {
       el("h3", {}, "The chosen components"),
       el("div", { class: "controls" }, parts.choice("Components", "mask", parts.named(this.tree.chosen)), open),
       el("figure", { class: "plot" },
-        probed(scene(), `Components of ${found.name} by layer and kind`),
+        probed(scene(), `Components of ${isolated(found.name)} by layer and kind`),
         el("figcaption", {}, `${percent(found.share)} of all components. Doubled, they raise the desired token over the undesired one by `
           + `${rise(found.rise)} logits; as many random ones by ${rise(found.random)} (`, name(found.split), `, n = ${count(found.n)}). `,
           pictureButtons(scene, `components-${found.name}`), " ",
@@ -138,10 +138,10 @@ export class AmplifyView {
       el("h3", {}, "What every arm gained"),
       el("div", { class: "controls" }, parts.choice("Beside", "base", bases.map((own) => [own, own]))),
       el("figure", { class: "plot" },
-        probed(solved(), `Problems solved by every arm beside ${base}`, BY_ROW),
-        gains.length > 0 && probed(gained(), `Gain of every arm over ${base}`, BY_ROW),
+        probed(solved(), `Problems solved by every arm beside ${isolated(base)}`, BY_ROW),
+        gains.length > 0 && probed(gained(), `Gain of every arm over ${isolated(base)}`, BY_ROW),
         el("figcaption", {}, name(first.split), `, n = ${count(first.n)}, greedy decoding, 95% intervals. `,
-          "The gain is taken problem by problem, so its interval is narrower than those above say. ",
+          "The gain is taken problem by problem, so its interval does not follow from those above it. ",
           pictureButtons(solved, `solved-${base}`), " ", gains.length > 0 && pictureButtons(gained, `gains-${base}`), " ",
           tableButton(head, rows, `arms-${base}`))),
     ];
@@ -180,7 +180,7 @@ function gainScene(width: number, gains: ArmTree[], base: string): Scene {
     const title = `${isolated(arm.name)}, ${isolated(how(arm))}: ${points(value)} points [${points(low)}, ${points(high)}], p = ${number(arm.p)}`;
     return [{ name: arm.name, value, low, high, title, series: colour(place + 1) }];
   });
-  return dots(width, rows, 0, `points gained over ${short(base, 30)}`, points);
+  return dots(width, rows, 0, `points gained over ${isolated(short(base, 30))}`, points);
 }
 
 /** Never 0, which is the base's. */
@@ -200,7 +200,7 @@ function chosenScene(width: number, found: ChosenTree): Scene {
     const cell = cells.get(`${row.slice("layer ".length)} ${part}`);
     if (!cell) return null;
     const share = cell.kept / Math.max(cell.total, 1);
-    const title = `${row}: ${count(cell.kept)} of ${count(cell.total)} ${column} (${percent(share)})`;
+    const title = `${row}: ${count(cell.kept)} of ${count(cell.total)} ${isolated(column)} (${percent(share)})`;
     return { part: share / most.get(part)!, words: [count(cell.kept)], title };
   }, 24);
 }

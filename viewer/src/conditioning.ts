@@ -55,6 +55,9 @@ export class ConditioningView {
 
   private frontiers(width: number): Child[] {
     const { parts } = this;
+    const universes = new Set(this.tree.frontiers.map((own) => own.universe));
+    const groupOf = ({ split, replacement, universe }: FrontierTree) =>
+      `${split}, ${replacement}${universes.size > 1 && universe ? `, ${universe}` : ""}`;
     const groups = [...new Set(this.tree.frontiers.map(groupOf))];
     const group = groups.find((own) => own === parts.get("frontiers")) ?? groups[0]!;
     const shown = this.tree.frontiers.filter((own) => groupOf(own) === group);
@@ -75,9 +78,10 @@ export class ConditioningView {
         parts.choice("Across", "by", ACROSS)),
       legend(lines),
       el("figure", { class: "plot" },
-        probed(scene(), `Accuracy of circuits over their size, ${group}`),
-        el("figcaption", {}, `The smallest that keep ${percent(shown[0]!.target)}: `, reached,
-          ". Whiskers are 95% intervals; the dashed line is the target. ",
+        probed(scene(), `Accuracy of circuits over their size, ${isolated(group)}`),
+        el("figcaption", {}, universes.size === 1 && shown[0]!.universe !== "" && ["Of ", el("code", {}, name(shown[0]!.universe)), ". "],
+          `The smallest that keep ${percent(shown[0]!.target)}: `, reached,
+          ". ", empties(shown, lines), "Whiskers are 95% intervals; the dashed line is the target. ",
           pictureButtons(scene, "frontiers"), " ", tableButton(head, rows, "frontiers"))),
     ];
   }
@@ -98,8 +102,8 @@ export class ConditioningView {
       el("div", { class: "controls" }, parts.choice("Conditioned model", "sweep", parts.named(sweeps))),
       legend(lines.map((own, place) => (place ? `circuit alone, ${own}` : own))),
       el("figure", { class: "plot" },
-        probed(above(), `Accuracy of ${sweep.name} over the scale at which its change is added`),
-        probed(below(), `KL from the base of ${sweep.name} over the scale`),
+        probed(above(), `Accuracy of ${isolated(sweep.name)} over the scale at which its change is added`),
+        probed(below(), `KL from the base of ${isolated(sweep.name)} over the scale`),
         el("figcaption", {}, name(sweep.words), ". The vertical line is the scale that was taken. ",
           pictureButtons(above, `scales-accuracy-${sweep.name}`), " ",
           pictureButtons(below, `scales-kl-${sweep.name}`), " ", tableButton(head, rows, `scales-${sweep.name}`))),
@@ -124,7 +128,7 @@ export class ConditioningView {
         parts.choice("Activity as", "energy", MEASURES)),
       legend([...audit.models.map((model) => model.name), "if it were spread evenly"]),
       el("figure", { class: "plot" },
-        probed(scene(), `Share of every layer’s activity on the channels of ${audit.circuit}`),
+        probed(scene(), `Share of every layer’s activity on the channels of ${isolated(audit.circuit)}`),
         el("figcaption", {}, "The part of every layer’s activity that falls on the channels of ", name(audit.circuit),
           ", where the answer’s tokens are predicted: ", name(audit.split), `, n = ${count(audit.n)}. `,
           pictureButtons(scene, `energy-${audit.name}`), " ", tableButton(head, rows, `energy-${audit.name}`))),
@@ -154,16 +158,19 @@ export class ConditioningView {
   }
 }
 
-function groupOf({ split, replacement, universe }: FrontierTree): string {
-  return `${split}, ${replacement}${universe ? `, ${universe}` : ""}`;
-}
-
 /** Models by name; with the stage where a model has several. */
 export function linesOf(shown: FrontierTree[]): string[] {
   return shown.map((own) => {
     const same = shown.filter((other) => other.model === own.model).length;
     return same > 1 || !own.model ? `${own.model ? `${own.model}, ` : ""}${own.name}` : own.model;
   });
+}
+
+/** What the replacement alone leaks. */
+function empties(shown: FrontierTree[], lines: string[]): Child[] {
+  const said = shown.flatMap((own, place): Child[] =>
+    own.points.filter(([nodes]) => nodes === 0).map(([, , accuracy]) => [name(lines[place]!), ` ${percent(accuracy)}`]));
+  return said.length ? ["With no nodes: ", said.map((one, place) => [place ? "; " : "", one]), ". "] : [];
 }
 
 /** A point with its interval, unless something of it is not finite. */
@@ -182,7 +189,8 @@ function frontierScene(width: number, shown: FrontierTree[], lines: string[], si
     colour: series(place),
     line: true,
     dots: true,
-    points: own.points.map(([nodes, share, y, low, high]) => ({
+    // no size has no place on a logarithmic axis
+    points: own.points.filter(([nodes]) => nodes > 0).map(([nodes, share, y, low, high]) => ({
       x: size ? nodes : share, y, low, high,
       title: `${isolated(lines[place]!)}: ${count(nodes)} nodes (${percent(share)}), ${span([y, low, high], percent)}`,
     })),

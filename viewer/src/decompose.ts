@@ -97,7 +97,8 @@ export class DecomposeView {
       el("div", { class: "controls" },
         parts.choice("Decomposition", "learned", parts.named(this.tree.learned), ["direction", "page", "sort"])),
       el("p", { class: "about" }, drawnOf(learned, run.arrays),
-        known.examples.size > 0 && `${count(known.examples.size)} have examples, ${count(known.effects.size)} were moved along (${known.split}). `,
+        known.examples.size + known.effects.size > 0
+          && [`${count(known.examples.size)} have examples, ${count(known.effects.size)} were moved along (`, name(known.split), "). "],
         "A direction’s energy is the square of its entries, over all tensors."),
       el("div", { class: "both wide" }, list, reading),
     ];
@@ -149,7 +150,7 @@ export class DecomposeView {
       sets.length === 0
         ? el("p", { class: "hint" }, "No direction was active in enough samples to be measured.")
         : [legend(sets.map((set) => set.name)), el("figure", { class: "plot" },
-          probed(scene(), `Effect ratios of directions, highest first, by set: ${sets.map((set) => set.name).join(", ")}`),
+          probed(scene(), `Effect ratios of directions, highest first, by set: ${sets.map((set) => isolated(set.name)).join(", ")}`),
           el("figcaption", {}, "How many times more predictions change (KL) where a direction is active than elsewhere, the highest first, when the weights are moved until predictions change by ",
             `${number(found.effect)} nats: `, name(found.split), ". ",
             pictureButtons(scene, `specificity-${found.name}`), " ", tableButton(head, rows, `specificity-${found.name}`)))],

@@ -81,7 +81,7 @@ export function table(
 }
 
 /** What an element says, names in it isolated and buttons left out. */
-function spoken(node: Node): string {
+export function spoken(node: Node): string {
   if (node instanceof Text) return node.data;
   if (node instanceof HTMLButtonElement) return "";
   const words = [...node.childNodes].map(spoken).join("");

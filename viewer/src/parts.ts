@@ -6,7 +6,8 @@ import type { Child } from "./dom";
 import type { Store } from "./hash";
 
 export class Parts {
-  readonly element = el("div", { class: "parts" });
+  readonly element = el("div", { class: "parts" },
+    el("p", { class: "hint whole" }, "Point at a mark of a chart, or choose the chart and press the arrow keys: a line below says what is there."));
   private readonly made: [place: HTMLElement, make: (width: number) => Child[]][] = [];
 
   constructor(private readonly store: Store) {}

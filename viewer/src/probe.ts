@@ -71,14 +71,14 @@ interface Shown {
 
 export function probed(scene: Scene, label: string, aside = ASIDE): HTMLElement {
   const all = spots(scene);
-  const told = el("output", { class: "told", "aria-live": "polite" }, HINT);
+  const told = el("output", { class: "told", "aria-live": "polite" });
   const { element, ring } = scene.shapes.length > MANY ? painted(scene, label) : drawn(scene, label);
   let chosen: Spot | null = null;
   const choose = (spot: Spot | null) => {
     if (spot === chosen) return;
     chosen = spot;
     ring(spot);
-    replace(told, spot ? el("bdi", {}, spot.words) : HINT);
+    replace(told, spot && el("bdi", {}, spot.words));
   };
   const at = (event: PointerEvent) => {
     const box = element.getBoundingClientRect();
@@ -94,11 +94,12 @@ export function probed(scene: Scene, label: string, aside = ASIDE): HTMLElement 
     else return;
     event.preventDefault();
   }) as EventListener);
-  if (all.length) element.setAttribute("tabindex", "0");
+  if (all.length) {
+    element.setAttribute("tabindex", "0");
+    element.setAttribute("aria-label", `${label}. Arrow keys go from mark to mark.`);
+  }
   return el("div", { class: "probe" }, element, all.length > 0 && told);
 }
-
-const HINT = "Point at a mark, or choose the picture and press the arrow keys.";
 
 function around({ x, y }: Spot): Shape {
   return { is: "circle", x, y, r: RING, stroke: theme().ink, width: 1.75 };

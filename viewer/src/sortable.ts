@@ -1,6 +1,6 @@
 /** A table whose rows can be put in another order by the heads of its columns. */
 
-import { button, el } from "./dom";
+import { button, el, spoken } from "./dom";
 import type { Child } from "./dom";
 
 export interface Order {
@@ -41,5 +41,5 @@ export function sortable(caption: Child, head: string[], rows: Child[][], order:
   const lines = rows.map((row) => el("tr", {}, row.map((cell, place) =>
     place ? el("td", { class: "n" }, cell) : el("th", { scope: "row" }, cell))));
   const whole = el("table", {}, title, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, lines));
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title.textContent ?? "" }, whole);
+  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": spoken(title).trim() }, whole);
 }

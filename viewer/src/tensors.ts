@@ -7,7 +7,7 @@ import type { LearnedTree, TensorTree } from "./results";
 import { pictureButtons } from "./save";
 import type { Scene, Shape } from "./scene";
 import { series, theme } from "./theme";
-import { count, number, percent, plural } from "./text";
+import { count, isolated, number, percent, plural } from "./text";
 import type { Arrays } from "./unpack";
 
 const STEPS = 127;
@@ -16,6 +16,8 @@ const LARGEST_CELL = 36;
 const LEAST_CELL = 5;
 /** Cells at least so large have room for their numbers. */
 const ROOMY = 32;
+/** Rows and columns with less of the energy say little. */
+const TELLING = 0.01;
 
 export interface Image {
   rows: number;
@@ -41,7 +43,7 @@ export function tensorImages(learned: LearnedTree, direction: number, arrays: Ar
     return el("figure", { class: "plot" },
       el("figcaption", {}, el("code", {}, name(tensor.name)), ` ${tensor.shape.join(" × ") || "a number"}, rank ${tensor.rank}: `,
         `${percent(energy)} of the direction’s energy. ${levelOf(tensor)} `, pictureButtons(() => imageScene(tensor, image), file)),
-      probed(imageScene(tensor, image), `${tensor.name} of direction ${direction}: ${strongest(tensor, place)}`),
+      probed(imageScene(tensor, image), `${isolated(tensor.name)} of direction ${direction}: ${strongest(tensor, place)}`),
       el("p", { class: "hint" }, strongest(tensor, place)));
   }));
 }
@@ -53,7 +55,8 @@ export function levelOf({ block: [down, across] }: TensorTree): string {
 }
 
 function strongest(tensor: TensorTree, place: number): string {
-  const [rows, columns] = tensor.strongest[place] ?? [[], []];
+  const telling = (ends: [number, number][]) => ends.filter(([, part], at) => at === 0 || part >= TELLING);
+  const [rows, columns] = (tensor.strongest[place] ?? [[], []]).map(telling) as [[number, number][], [number, number][]];
   const said = (one: string, ends: [number, number][]) =>
     ends.length ? `${ends.length > 1 ? `${one}s` : one} ${ends.map(([at, part]) => `${at} (${percent(part)})`).join(", ")}` : "";
   const parts = tensor.shape.length < 2 ? [said("entry", columns).replace("entrys", "entries")] : [said("row", rows), said("column", columns)];

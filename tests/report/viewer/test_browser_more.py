@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browse_reports import visit
 
 from tapeout.circuits import Universe
 from tapeout.report import write_report
 
-from ..test_hostile import HOSTILE
+from ..test_hostile import renamed
 from . import made
 from .folders import UNIVERSE, Folder, shape
 from .pages import saved, tab
+from .test_hostile_views import ARABIC, HIDDEN, LOOSE, NAMES
 
 VIEWS = ("Conditioning", "Amplify", "Decompose")
 
@@ -29,7 +31,8 @@ def a_run(root: Path, texts: list[str] | None = None) -> Path:
 
 
 def told(view: Any, place: int = 0) -> str:
-    return view.locator(".told").nth(place).inner_text()
+    """What a picture's line says, without the isolates around names."""
+    return re.sub("[\u2068\u2069]", "", view.locator(".told").nth(place).inner_text())
 
 
 def point(view: Any, selector: str) -> None:
@@ -48,8 +51,9 @@ def test_conditioning(opened: Any, tmp_path: Path):
         "Where the MLPs’ activity lands",
         "Masks across model states",
     ]
-    assert "hard 25.0% (25 nodes)" in view.locator("figcaption").first.inner_text()
-    point(view, "svg circle >> nth=2")
+    said = view.locator("figcaption").first.inner_text()
+    assert "hard 25.0% (25 nodes)" in said and "With no nodes: base 0.0%; hard 0.0%" in said
+    point(view, "svg circle >> nth=1")
     assert re.search(r"base.*: 25 nodes \(25.0%\), 95.0% \[", told(view))
     view.locator("svg").first.press("ArrowLeft")
     assert "10 nodes (10.0%), 20.0%" in told(view)
@@ -61,9 +65,7 @@ def test_conditioning(opened: Any, tmp_path: Path):
     view.get_by_label("Activity as").select_option(value="write")
     matrix = view.locator("svg").last
     matrix.press("ArrowRight")
-    assert "before (25 nodes) in before: 90.0% accuracy" in re.sub(
-        "[\u2068\u2069]", "", told(view, 4)
-    )
+    assert "before (25 nodes) in before: 90.0% accuracy" in told(view, 4)
     matrix.press("ArrowRight")
     view.get_by_label("Cells").select_option(value="above")
     assert "87.5%" in matrix.inner_html()
@@ -82,7 +84,7 @@ def test_pairs_are_read_one_by_one(opened: Any, tmp_path: Path):
     assert pair.evaluate("own => own === document.activeElement")
     view.get_by_role("button", name="Next").click()
     assert "2: one plus one?" in pair.inner_text()
-    view.get_by_label("Only where").select_option(value="wrong")
+    view.get_by_role("combobox", name="Show").select_option(value="wrong")
     assert "1 of 2" in pair.inner_text() and "1: two plus two?" in pair.inner_text()
     view.locator(".list button, table button[aria-pressed]").nth(1).click()
     again = opened(tmp_path / "report.html", page.evaluate("location.hash"))
@@ -97,7 +99,7 @@ def test_components_and_arms(opened: Any, tmp_path: Path):
     assert "layer 0: 20 of 46 MLP neurons" in told(view, 0)
     charts.nth(1).press("ArrowDown")
     charts.nth(1).press("ArrowDown")
-    words = re.sub("[\u2068\u2069]", "", told(view, 1))
+    words = told(view, 1)
     assert words.startswith("better solves, update of components: 65.0% [")
     charts.nth(2).press("ArrowDown")
     assert "+15.0 points" in told(view, 2) and "p = 0.0300" in told(view, 2)
@@ -167,32 +169,48 @@ def test_nothing_sticks_out(browser: Any, tmp_path: Path, width: int, scheme: st
     context.close()
 
 
-def test_hostile_texts_are_text(opened: Any, tmp_path: Path):
-    names = [*HOSTILE.values(), "x" * 100_000]
-    folder = Folder(tmp_path, recipe=names[0])
+def hostile_run(root: Path, names: list[str]) -> Path:
+    """A run of these views in which every text that others choose is foreign, or one of these."""
+    folder = Folder(root, recipe=names[0])
     made.conditioned(folder)
     made.amplified(folder, names, pairs=len(names))
-    made.decomposed(folder, names[2][:20].replace("/", "-"))
-    for name in ("matrix", "audit", "hard", "components", "before", "compared"):
-        folder.stages[f"{name} {names[0]}"] = folder.stages.pop(name)
-    for cell in folder.stages[f"matrix {names[0]}"]["metrics"]["cells"]:
-        cell["circuit"] += names[7]
-        cell["model"] += names[6]
-    example = folder.stages[f"compared {names[0]}"]["metrics"]["examples"][0]
+    made.decomposed(folder)
+    stages = {}
+    for old, found in folder.stages.items():
+        new = f"{old} {ARABIC}"
+        if (root / "stages" / old).is_dir():
+            (root / "stages" / old).rename(root / "stages" / new)
+        inputs = {key: f"{value} {ARABIC}" for key, value in found.get("inputs", {}).items()}
+        stages[new] = renamed(found, ARABIC) | {"inputs": inputs}
+    example = stages[f"compared {ARABIC}"]["metrics"]["examples"][0]
     example["contexts"] += [{"before": n, "token": n, "after": n, "impact": 1.0} for n in names]
     example["up"] = [{"token": name, "slope": 1.0} for name in names]
-    page = opened(write_report(folder.write()), "#view=amplify")
-    for _ in names:
-        page.get_by_role("button", name="Next ›").first.click()
-    assert "<script>alert(1)</script>" in page.locator("#view-amplify").inner_text()
+    folder.stages = stages
+    return write_report(folder.write())
+
+
+def test_hostile_texts_are_text(opened: Any, tmp_path: Path):
+    page = opened(hostile_run(tmp_path, [ARABIC, *NAMES]), "#view=amplify")
+    views = {name.lower(): page.locator(f"#view-{name.lower()}") for name in VIEWS}
+    for _ in NAMES:
+        views["amplify"].get_by_role("button", name="Next ›").click()
+        assert page.evaluate(LOOSE) == [] and not page.evaluate(HIDDEN)
+    assert "onerror=alert(1)" in views["amplify"].inner_text()
     shown = tab(page, "Decompose")
     shown.get_by_role("button", name="On new text").click()
-    assert "onerror=alert(1)" in shown.locator("article.direction").inner_text()
-    tab(page, "Conditioning").locator("svg").last.press("ArrowRight")
-    for name in ("script", "img", "iframe", "link", "h1"):
-        assert (
-            page.locator(f":is(#view-amplify, #view-decompose, #view-conditioning) {name}").count()
-            == 0
-        )
-    hidden = "/[\\ud800-\\udfff\\u202a-\\u202e\\u200b\\u200f\\u061c]/.test(document.body.innerText)"
-    assert not page.evaluate(hidden)
+    assert "<script>alert(1)</script>" in shown.locator("article.direction").inner_text()
+    assert page.evaluate(LOOSE) == [] and not page.evaluate(HIDDEN)
+    for chart in tab(page, "Conditioning").locator("svg").all():
+        chart.press("ArrowRight")
+    assert page.evaluate(LOOSE) == [] and not page.evaluate(HIDDEN)
+    for name, view in views.items():
+        assert ARABIC in view.evaluate("one => one.textContent"), name
+        for element in ("script", "img", "iframe", "link", "style", "a", "h1"):
+            assert view.locator(element).count() == 0
+
+
+def test_every_choice_and_every_kind_of_file(browser: Any, tmp_path: Path):
+    for root in (a_run(tmp_path / "plain"), hostile_run(tmp_path / "hostile", NAMES)):
+        found = visit(browser, root)
+        assert found.said == [] and set(VIEWS) <= set(found.views)
+        assert found.files >= 9 and found.choices > 10
