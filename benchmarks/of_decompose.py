@@ -11,6 +11,12 @@ with 95% bootstrap intervals over samples. `effect_ratio` is how many times more
 `moved` directions with a bootstrap over them; all are moved until the mean change is `effect` nats,
 which takes `moved_by` of the weights' norm. Rows of `part` `example` are the directions that the
 first decomposition uses most.
+
+Of runs on a task's pairs (`recipes/decompose-pronouns.yaml`): `part` `energy` has which part of
+the directions' squared length in nodes in play the top 1, 10, 100 and 1,000 nodes hold; `coverage`
+has which part a circuit holds (`share`, with a bootstrap over directions) and random circuits of as
+many nodes in every layer (`random`, between which values 95% of them lie, and `above`, how many
+hold as much); `frontier` has the smallest circuit that keeps the target.
 """
 
 import json
@@ -33,7 +39,7 @@ def main() -> None:
     write(NAMES.get(name, name), rows, seconds, before=f"tapeout run recipes/{name}.yaml && ")
 
 
-NAMES = {"decompose-smollm2": "l3d-smollm2"}
+NAMES = {"decompose-smollm2": "l3d-smollm2", "decompose-pronouns": "l3d-pronouns"}
 
 
 def rows_of(stages: dict[str, Any]) -> list[dict[str, Any]]:
@@ -46,6 +52,9 @@ def rows_of(stages: dict[str, Any]) -> list[dict[str, Any]]:
         if kind == "directions":
             of = stage["inputs"]["gradients"]
             rows += compared(of, metrics) + examples(of, metrics)
+        if kind in PAIRED:
+            about = {"part": kind, "of": stage["inputs"][OF[kind]]}
+            rows.append(about | PAIRED[kind](metrics))
     return rows
 
 
@@ -106,6 +115,36 @@ def examples(of: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for example in metrics["examples"]
     ]
+
+
+def energy(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Which part of directions' energy the top nodes hold."""
+    about = {"directions": len(metrics["directions"])}
+    about |= {name: metrics[name] for name in ("universe", "nodes", "outside")}
+    strongest = [row["node"] for row in metrics["strongest"][:3]]
+    top = {f"top_{count}": part for count, part in metrics["top"].items()}
+    return about | top | {"strongest": strongest}
+
+
+def coverage(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Which part of directions' energy a circuit holds."""
+    row = {name: metrics[name] for name in ("task", "universe", "size", "nodes", "above")}
+    row["directions"] = len(metrics["rows"])
+    for part in ("share", "random"):
+        row |= {f"{part}{end}": metrics[part][key] for end, key in ENDS.items()}
+    return row | {"draws": metrics["random"]["n"]}
+
+
+def size(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The smallest circuit that keeps the target."""
+    row = {name: metrics[name] for name in ("split", "replacement", "criterion", "target")}
+    least = metrics["smallest"] or {"size": None, "share": None}
+    return row | {"n": metrics["full"]["n"], "full_right": metrics["full"]["right"]} | least
+
+
+PAIRED = {"energy": energy, "coverage": coverage, "frontier": size}
+OF = {"energy": "by", "coverage": "by", "frontier": "scores"}
+"""The input that tells rows of one part from each other."""
 
 
 if __name__ == "__main__":

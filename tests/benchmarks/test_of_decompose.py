@@ -20,3 +20,19 @@ def test_rows_are_of_the_gradients_that_they_were_read_from():
     assert learned["below_pca"] == 0.25 and learned["below_pca_low"] == -0.25
     assert learned["effect_ratio"] == 4.0 and learned["kl_active"] is None
     assert rows[-1]["contexts"] == ["a first[ <b>]"]
+
+
+def test_rows_of_a_tasks_pairs_are_flat():
+    frontier = samples.frontier()
+    stages = {
+        "held": {"kind": "energy", "metrics": samples.energy(), "inputs": {"by": "pairs"}},
+        "covered": {"kind": "coverage", "metrics": samples.coverage(), "inputs": {"by": "pairs"}},
+        "sizes": {"kind": "frontier", "metrics": frontier, "inputs": {"scores": "held"}},
+    }
+    held, covered, size = rows_of(stages)
+    assert (held["part"], held["of"], held["top_10"]) == ("energy", "pairs", 0.75)
+    assert covered["share"] == 0.25 and covered["random_high"] == 0.125
+    assert covered["directions"] == 2 and covered["draws"] == 1000
+    assert size["of"] == "held" and size["size"] == frontier["smallest"]["size"]
+    for row in (held, covered, size):
+        assert not any(isinstance(value, dict) for value in row.values())

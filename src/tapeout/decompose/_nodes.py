@@ -182,4 +182,4 @@ def _outside(universe: Universe, values: Float[Tensor, " nodes"]) -> float:
     for group in universe.groups:
         own = inside.setdefault(group.site, {})
         own[group.granularity] = own.get(group.granularity, 0.0) + float(values[group.nodes].sum())
-    return max(0.0, 1 - sum(max(own.values()) for own in inside.values()))
+    return round(max(0.0, 1 - sum(max(own.values()) for own in inside.values())), 6)
