@@ -21,7 +21,7 @@ from playwright.sync_api import sync_playwright
 from tapeout.report import write_report
 
 DOCS = Path(__file__).parent
-TALL, WIDE = {"width": 820, "height": 930}, {"width": 1280, "height": 880}
+TALL, WIDE = {"width": 820, "height": 944}, {"width": 1280, "height": 880}
 DEAREST = """() => [...document.querySelectorAll('#view-circuit .list tbody tr')]
     .map(row => [parseFloat(row.cells[2].textContent), row.querySelector('button')])
     .sort((one, other) => other[0] - one[0])[0][1].click()"""
