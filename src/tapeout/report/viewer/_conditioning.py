@@ -22,7 +22,7 @@ def conditioning(results: Results) -> dict[str, Any] | None:
     """
     sweeps = [_sweep(stage.name, found) for stage, found in results.conditioned]
     transfers = [_transfer(stage.name, found) for stage, found in results.transfers]
-    energy = [_energy(stage) for stage in results.of_kind("audit") if EACH[0][0] in stage.metrics]
+    energy = [_energy(stage) for stage in results.of_kind("audit") if "energy" in stage.metrics]
     if not (sweeps or transfers or energy):
         return None
     frontiers = [*_frontiers(results), *_smallest(results)]
