@@ -177,8 +177,9 @@ def kill_at(last: int) -> Any:
 
 
 @pytest.mark.parametrize("last", [2, 4, 13, 16])
-def test_a_killed_training_goes_on_as_it_would_have(tmp_path: Path, last: int):
-    config = replace(TINY, starts=2)
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_killed_training_goes_on_as_it_would_have(tmp_path: Path, last: int, tied: bool):
+    config = replace(TINY, starts=2, tied=tied)
     file = tmp_path / "training.safetensors"
     with pytest.raises(Killed):
         decompose(noise(), config, checkpoint=file, progress=kill_at(last))

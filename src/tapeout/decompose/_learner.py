@@ -220,10 +220,11 @@ class Learner:
     def _tensors(self) -> dict[str, Tensor]:
         sets = {
             "decoder": self.decoder,
-            "encoder": self.encoder,
             "best.decoder": self.best[0],
             "best.encoder": self.best[1],
         }
+        if not self.config.tied:
+            sets["encoder"] = self.encoder
         return {"counted": self.counted} | {
             f"{part}.{name}": value
             for part, directions in sets.items()
