@@ -113,6 +113,7 @@ class Reasoner(BaseTraining):
         (end,) = tokenizer("\n", add_special_tokens=False).input_ids
         super().__init__(config, tokenizer, end=end, kv_heads=config.kv_heads, positions=POSITIONS)
         self.drills = round(config.drills * config.batch_size)
+        self.slips = config.slips
         # fused attention over short rows takes a CPU longer, in bfloat16 several times so
         self.hf.set_attn_implementation("eager")
 
@@ -136,7 +137,7 @@ class Reasoner(BaseTraining):
     def _taught(self, problem: Problem) -> Problem:
         """With the solution that is taught."""
         draws = random.Random(f"slips/{self.config.seed}/{self.step}/{problem.question}")
-        other = slipped(problem) if draws.random() < self.config.slips else None
+        other = slipped(problem) if draws.random() < self.slips else None
         return other or problem
 
     def _row(self, pieces: list[tuple[str, str]]) -> Row:
