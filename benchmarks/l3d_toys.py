@@ -2,29 +2,25 @@
 
     python benchmarks/l3d_toys.py
 
-Every toy (the best of 8 starts), both divergences, and several numbers of directions: rank 1, from
-4,000 pairs of samples, with as many coefficients counting as samples have features or groups
-active, about. `error` is the part of the gradients' energy that is not rebuilt on 4,000 held-out
-pairs; errors of different divergences cannot be compared. Settings are the same for every toy.
+Every toy (the best of 8 starts; of 32 for superposition), both divergences, and several numbers of
+directions: rank 1, from 4,000 pairs of samples, with as many coefficients counting as samples have
+features or groups active, about. `error` is the part of the gradients' energy that is not rebuilt
+on 4,000 held-out pairs; errors of different divergences cannot be compared. Settings are the same
+for every toy.
 
-`coefficient_r2` is against the toy's own map from inputs to outputs, `coefficient_r2_of_a` against
-the A that it was trained on, of which its few units can represent `r2_cap`. `mmcs` is against the
-directions in which a feature's output answers its input most; `mmcs_whole` counts other features'
-weights against a direction; `mmcs_weights` is against the weights themselves. `found` of `groups`
-have a direction of their own. Moving along a feature's main direction until its output is gone
-leaves `off_left` of it at most and changes the others' by `off_others` (mean over features, and the
-worst); `off_wanted` is the change of others' outputs where those features are active themselves,
-without what the feature that is turned off leaked into them.
-`specificity` is how many times more outputs change where a feature is active than elsewhere, one
-step of length 0.3 along its main direction (the mean of both signs, the median feature);
-`specificity_middle` moves the middle layers alone.
+The other measures are those of `tapeout.decompose.toys.measures`. Seconds are the process's time
+on all cores, so a busy machine adds little; `toy_seconds` is the toy's own training.
 
-With --toys the rows of other toys stay as they are in the file; `seconds` is the sum over rows.
+The second file, l3d-curves.json, has the root mean square change of outputs along main directions
+of two toys, where the feature is active and elsewhere; for X -> X² also with only the middle layers
+moved.
+
+With --toys or --seeds the rows of other toys and seeds stay as they are in both files; a file's
+`seconds` is the sum over rows.
 """
 
 import argparse
 import json
-import statistics
 import sys
 import time
 from typing import Any
@@ -40,7 +36,8 @@ COUNTS = {
 }
 SETTINGS: dict[str, Any] = {"steps": 1000, "batch_size": 64}
 SAMPLES = 4000
-MIDDLE = ("2.*", "4.*", "6.*")
+DRAWN = {"tms": ("all",), "x2": ("all", "middle")}
+DELTAS = [x / 10 for x in range(-20, 21)]
 
 
 def main() -> None:
@@ -48,46 +45,43 @@ def main() -> None:
     parser.add_argument("--toys", default=",".join(COUNTS))
     parser.add_argument("--seeds", default="0,1,2")
     asked = parser.parse_args()
-    names = asked.toys.split(",")
     del sys.argv[1:]  # the rows are those of the whole command
-    rows = [row for row in _kept() if row["toy"] not in names]
-    for name in names:
+    for name in asked.toys.split(","):
         for seed in map(int, asked.seeds.split(",")):
-            rows += rows_of(name, seed)
-        rows.sort(key=lambda row: list(COUNTS).index(row["toy"]))
-        write("l3d-toys", rows, sum(row["seconds"] for row in rows))
+            found = rows_of(name, seed)
+            for file, new in zip(("l3d-toys", "l3d-curves"), found, strict=True):
+                rows = _others(file, name, seed) + new
+                rows.sort(key=lambda row: (list(COUNTS).index(row["toy"]), row["seed"]))
+                write(file, rows, sum(row.get("seconds", 0) for row in rows))
 
 
-def rows_of(name: str, seed: int) -> list[dict[str, Any]]:
-    """One toy under both divergences, with every number of directions."""
+def rows_of(name: str, seed: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """One toy under both divergences, with every number of directions; and its curves."""
     from tapeout.decompose import decompose, gradients
-    from tapeout.decompose.toys import toy
+    from tapeout.decompose.toys import measures, toy
 
-    start = time.perf_counter()
+    start = time.process_time()
     known = toy(name, seed=seed)
-    trained = time.perf_counter() - start
+    trained = time.process_time() - start
     train, test = (known.inputs(SAMPLES, seed=1000 * part + seed) for part in (1, 2))
     at_once = 1.5 if name == "tms-parallel" else 1.0
-    rows = []
+    rows, curves = [], []
     for divergence in ("public-code", "mse"):
         options: dict[str, Any] = {"divergence": divergence, "path": "general"}
         options["rows_at_once"] = SAMPLES
-        start = time.perf_counter()
+        start = time.process_time()
         taken = gradients(known.model, train, seed, **options)
-        taking = time.perf_counter() - start
+        taking = time.process_time() - start
         held = gradients(known.model, test, seed, **options)
         for count in COUNTS[name]:
-            start = time.perf_counter()
+            start = time.process_time()
             found = decompose(taken, count=count, active=at_once / count, seed=seed, **SETTINGS)
-            seconds = taking + time.perf_counter() - start
-            row = {
-                "toy": name,
-                "divergence": divergence,
-                "directions": count,
-                "seed": seed,
+            seconds = taking + time.process_time() - start
+            about = {"toy": name, "divergence": divergence, "directions": count, "seed": seed}
+            row = about | {
                 "active": round(at_once / count, 4),
-                "error": round(found.error(held), 4),
-                "train_error": round(found.train_error, 4),
+                "error": found.error(held),
+                "train_error": found.train_error,
                 **measures(known, found, taken),
                 "dead": len(found.dead),
                 "seconds": round(seconds, 1),
@@ -97,92 +91,39 @@ def rows_of(name: str, seed: int) -> list[dict[str, Any]]:
                 "n": SAMPLES,
                 **SETTINGS,
             }
-            rows.append(row)
-            print({key: row[key] for key in list(row)[:14]}, flush=True)
+            rows.append({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()})
+            if seed == 0 and count == known.features:
+                curves += curves_of(about, known, found, taken)
+            print(rows[-1], flush=True)
+    return rows, curves
+
+
+def curves_of(about: dict[str, Any], known: Any, found: Any, taken: Any) -> list[dict[str, Any]]:
+    """What moving along every feature's main direction does, by how far."""
+    from tapeout.decompose import specificity
+    from tapeout.decompose.toys import MIDDLE, main_directions
+
+    inputs = known.inputs(2000, seed=3000)
+    rows = []
+    for layers in DRAWN.get(known.config.name, ()):
+        only = MIDDLE if layers == "middle" else ("*",)
+        for feature, index in main_directions(known, found, taken).items():
+            active = inputs[:, feature] != 0
+            args = known.model, found.decoder, index, inputs, active, DELTAS
+            rows += [
+                about
+                | {"layers": layers, "feature": feature, "delta": effect.delta}
+                | {"active": round(effect.active, 5), "rest": round(effect.rest, 5)}
+                for effect in specificity(*args, only=only)
+            ]
     return rows
 
 
-def measures(known: Any, found: Any, taken: Any) -> dict[str, Any]:
-    """What the toy's kind allows to be measured."""
-    from tapeout.decompose import toys
-
-    used = found.coefficients(taken).square().mean(0).sqrt()
-    strong = found.decoder.scaled(used)  # dead ones vanish
-    alive = found.decoder.select(found.alive)
-    row: dict[str, Any] = {
-        "found": toys.groups_found(alive, known),
-        "groups": len(known.groups),
-    }
-    if known.coefficients is not None:
-        own, a = known.model.map(), known.coefficients
-        coefficients = toys.coefficients_of(strong)
-        row["coefficient_r2"] = toys.coefficient_r2(coefficients, own)
-        row["coefficient_r2_of_a"] = toys.coefficient_r2(coefficients, a)
-        row["r2_cap"] = toys.coefficient_cap(a, known.config.hidden)
-    if known.config.name.startswith("tms"):
-        row["mmcs"] = toys.mmcs(alive, known)
-        row["mmcs_whole"] = toys.mmcs(alive, known, whole=True)
-        row["mmcs_weights"] = toys.mmcs(alive, known, truth="weights")
-        row["ml2r"] = toys.ml2r(alive, known)
-    main_ones = _main_directions(known, strong, used)
-    if known.config.name.startswith("tms"):
-        row |= _turned_off(known, found.decoder, main_ones)
-    if known.config.name == "x2":
-        row["specificity"] = _specificity(known, found.decoder, main_ones, ("*",))
-        row["specificity_middle"] = _specificity(known, found.decoder, main_ones, MIDDLE)
-    return {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
-
-
-def _main_directions(known: Any, directions: Any, used: Any) -> dict[int, int]:
-    """For every feature that has directions of its own, the most used one."""
-    from tapeout.decompose import toys
-
-    owner = toys.owners(directions, known).tolist()
-    best: dict[int, int] = {}
-    for index, feature in enumerate(owner):
-        if feature >= 0 and used[index] > used[best.get(feature, index)] * 0.999:
-            best[feature] = index
-    return best
-
-
-def _turned_off(known: Any, directions: Any, main_ones: dict[int, int]) -> dict[str, float]:
-    from tapeout.decompose import turned_off
-
-    inputs = known.inputs(2000, seed=3000)
-    deltas = [x / 20 for x in range(-160, 161)]
-    offs, wanted = (
-        [
-            turned_off(known.model, directions, index, inputs, feature, deltas, counts=counts)
-            for feature, index in main_ones.items()
-        ]
-        for counts in (None, inputs > 0)
-    )
-    return {
-        "off_left": max(off.left for off in offs),
-        "off_others": statistics.mean(off.others for off in offs),
-        "off_others_worst": max(off.others for off in offs),
-        "off_wanted": statistics.mean(off.others for off in wanted),
-        "off_wanted_worst": max(off.others for off in wanted),
-    }
-
-
-def _specificity(
-    known: Any, directions: Any, main_ones: dict[int, int], only: tuple[str, ...]
-) -> float:
-    from tapeout.decompose import specificity
-
-    inputs = known.inputs(2000, seed=3000)
-    ratios = []
-    for feature, index in main_ones.items():
-        active = inputs[:, feature] != 0
-        steps = specificity(known.model, directions, index, inputs, active, (-0.3, 0.3), only=only)
-        ratios.append(statistics.mean(step.ratio for step in steps))
-    return statistics.median(ratios)
-
-
-def _kept() -> list[dict[str, Any]]:
-    path = RESULTS / "l3d-toys.json"
-    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
+def _others(file: str, toy: str, seed: int) -> list[dict[str, Any]]:
+    """The rows of a file that stay."""
+    path = RESULTS / f"{file}.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
+    return [row for row in rows if (row["toy"], row["seed"]) != (toy, seed)]
 
 
 if __name__ == "__main__":

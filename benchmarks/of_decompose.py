@@ -1,7 +1,7 @@
 """Directions of a finished run as a committed result.
 
-tapeout run recipes/decompose-smollm2.yaml && python benchmarks/of_decompose.py \
-    runs/decompose-smollm2
+tapeout run recipes/decompose-smollm2-10min.yaml && python benchmarks/of_decompose.py \
+    runs/decompose-smollm2-10min
 
 `error` is the part of held-out gradients' energy that is not rebuilt, `fitted` the same with the
 coefficients that fit best on the same directions, `below_pca` by how much an error is lower than
@@ -39,7 +39,11 @@ def main() -> None:
     write(NAMES.get(name, name), rows, seconds, before=f"tapeout run recipes/{name}.yaml && ")
 
 
-NAMES = {"decompose-smollm2": "l3d-smollm2", "decompose-pronouns": "l3d-pronouns"}
+NAMES = {
+    "decompose-smollm2": "l3d-smollm2",
+    "decompose-smollm2-10min": "l3d-smollm2",
+    "decompose-pronouns": "l3d-pronouns",
+}
 
 
 def rows_of(stages: dict[str, Any]) -> list[dict[str, Any]]:

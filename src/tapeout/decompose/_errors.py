@@ -19,6 +19,7 @@ def squared_errors(
     decoder: Directions,
     coefficients: Float[Tensor, "batch count"],
     energy: Float[Tensor, " batch"],
+    along: Float[Tensor, "batch count"] | None = None,
 ) -> Float[Tensor, " batch"]:
     """|g - cV|² of every sample, from inner products alone; may be below 0 by rounding.
 
@@ -27,10 +28,11 @@ def squared_errors(
         decoder: V.
         coefficients: c, zero where a direction does not count.
         energy: |g|².
+        along: V . g, where it is known already.
     """
-    along = (coefficients * gradients.contract(decoder)).sum(1)
+    along = gradients.contract(decoder) if along is None else along
     own = ((coefficients @ decoder.gram()) * coefficients).sum(1)
-    return energy - 2 * along + own
+    return energy - 2 * (coefficients * along).sum(1) + own
 
 
 def chunks(gradients: Gradients) -> Iterator[tuple[Int[Tensor, " rows"], Gradients]]:

@@ -127,7 +127,8 @@ class Learner:
         counts = batch_top_k(whole, self.config.share(place))
         self.counted += counts.sum(0).to(self.counted)
         energy = self.energy[drawn]
-        left = squared_errors(batch, self.decoder, whole * counts, energy).sum()
+        along = whole if self.config.tied else None
+        left = squared_errors(batch, self.decoder, whole * counts, energy, along).sum()
         loss = left / energy.sum().clamp(min=1e-30)
         if not loss.isfinite():
             raise DecomposeError(

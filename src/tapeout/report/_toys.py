@@ -18,6 +18,7 @@ MEASURES = {
     "r2_cap": "Cap on A",
     "off_left": "Left when off",
     "off_others": "Others then",
+    "off_leak": "Of it leak",
     "specificity": "Specificity",
     "specificity_middle": "Of the middle",
 }
@@ -28,8 +29,9 @@ WHAT = (
     "divergences. Found: groups of features that have a direction of their own. r² of coefficients "
     "is against the toy's own map; its few units can represent A itself up to the cap. Left when "
     "off: of a feature's output, when weights move along its direction; others: by how much the "
-    "other outputs change then. Specificity: how many times more outputs change where a feature is "
-    "active"
+    "other outputs change then, the mean over features; leak: what they lose anyway when the "
+    "feature is taken out of the input. Specificity: how many times more outputs change where a "
+    "feature is active"
 )
 
 

@@ -57,13 +57,7 @@ class Moving:
 
         Over the positions of a row, where a sample is a row, it is their mean.
         """
-        found = []
-        with torch.no_grad(), self.network.frozen():
-            for part in samples.split(ROWS_AT_ONCE):
-                before = self._outputs(part, self.weights)
-                both = [self._moved(part, direction, sign * delta) for sign in (1, -1)]
-                found.append(torch.stack([kl(after, before) for after in both]).mean(0))
-        return torch.cat(found)
+        return self._divergences(direction, delta, samples, self._before(samples))
 
     def matched(
         self,
@@ -80,8 +74,9 @@ class Moving:
         """
         delta, power, last = START * self.norm, 2.0, None
         tried: list[tuple[float, Tensor]] = []
+        before = self._before(samples)
         for _ in range(GUESSES):
-            found = self.divergences(direction, delta, samples)
+            found = self._divergences(direction, delta, samples, before)
             tried.append((delta, found))
             place = math.log(delta), math.log(max(float(found.mean()), 1e-9))
             if last is not None:
@@ -90,7 +85,7 @@ class Moving:
             if abs(growth - 1) < 0.05:
                 return tried
             delta, last = delta * min(max(growth, 1 / FASTEST), FASTEST), place
-        return [*tried, (delta, self.divergences(direction, delta, samples))]
+        return [*tried, (delta, self._divergences(direction, delta, samples, before))]
 
     def derivatives(
         self, direction: Mapping[str, Tensor], samples: Int[Tensor, " chosen"]
@@ -105,6 +100,26 @@ class Moving:
                     (self.weights,),
                     (along,),
                 )[1:]
+        return torch.cat(found)
+
+    def _before(self, samples: Int[Tensor, " chosen"]) -> list[Tensor]:
+        """What the model says of the samples as it is, some at a time."""
+        with torch.no_grad(), self.network.frozen():
+            parts = samples.split(ROWS_AT_ONCE)
+            return [self._outputs(part, self.weights) for part in parts]
+
+    def _divergences(
+        self,
+        direction: Mapping[str, Tensor],
+        delta: float,
+        samples: Int[Tensor, " chosen"],
+        before: list[Tensor],
+    ) -> Float[Tensor, " chosen"]:
+        found = []
+        with torch.no_grad(), self.network.frozen():
+            for part, said in zip(samples.split(ROWS_AT_ONCE), before, strict=True):
+                both = [self._moved(part, direction, sign * delta) for sign in (1, -1)]
+                found.append(torch.stack([kl(after, said) for after in both]).mean(0))
         return torch.cat(found)
 
     def _moved(

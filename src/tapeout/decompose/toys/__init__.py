@@ -3,12 +3,13 @@
 from ._circuits import circuits, ml2r, mmcs
 from ._coefficients import coefficient_cap, coefficient_r2, coefficients_of
 from ._data import sparse_inputs
-from ._measures import measures
+from ._measures import MIDDLE, main_directions, measures
 from ._models import Autoencoder, Deep, Parallel
 from ._owners import groups_found, owners, shares
 from ._toy import TOYS, Toy, ToyConfig, toy, train_toy
 
 __all__ = [
+    "MIDDLE",
     "TOYS",
     "Autoencoder",
     "Deep",
@@ -20,6 +21,7 @@ __all__ = [
     "coefficient_r2",
     "coefficients_of",
     "groups_found",
+    "main_directions",
     "measures",
     "ml2r",
     "mmcs",
