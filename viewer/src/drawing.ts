@@ -6,7 +6,7 @@ import type { AnyCircuit, Run } from "./model";
 import type { Measured } from "./panel";
 import type { Shape } from "./scene";
 import { isolated, number } from "./text";
-import { theme } from "./theme";
+import { inkOn, theme } from "./theme";
 
 const MANY = 150;
 
@@ -45,7 +45,7 @@ export function nodeShapes(graph: Graph, shade: Shade, chosen: string): Shape[] 
     shapes.push({ is: "rect", ...box, fill: series[0]!, opacity: part, title: isolated(node.name) });
     if (node.round) shapes.push({ is: "rect", ...box, stroke: muted, width: 1 });
     if (node.label) {
-      const fill = part > 0.6 ? paper : ink;
+      const fill = inkOn(part);
       shapes.push({ is: "text", x: node.x, y: node.y + 3.2, words: node.label, size: 9, anchor: "middle", fill });
     }
     if (node.name === chosen) {

@@ -1,7 +1,7 @@
 /** A table of numbers as a picture: colour and number in every cell. */
 
 import type { Scene, Shape } from "./scene";
-import { series, theme } from "./theme";
+import { inkOn, series, theme } from "./theme";
 import { isolated, short } from "./text";
 
 export interface HeatCell {
@@ -25,7 +25,7 @@ export function heat(
   cell: (row: string, column: string) => HeatCell | null,
   row = ROW,
 ): Scene {
-  const { ink, muted, paper, faint } = theme();
+  const { ink, muted, faint } = theme();
   const longest = Math.max(...rows.map((own) => Math.min(own.length, MOST_LABEL)), 4);
   const left = Math.min(longest * LETTER + 14, width * 0.36);
   const wide = Math.min((width - left) / Math.max(columns.length, 1), 150);
@@ -54,7 +54,7 @@ export function heat(
       lines.forEach((line, place) => {
         const middle = y + row / 2 + 4.5 + (place - (lines.length - 1) / 2) * 14;
         const size = place ? 10 : row < 30 ? 11 : 13;
-        shapes.push({ is: "text", x: x + wide / 2, y: middle, words: line, size, anchor: "middle", fill: part > 0.55 ? paper : ink });
+        shapes.push({ is: "text", x: x + wide / 2, y: middle, words: line, size, anchor: "middle", fill: inkOn(part) });
       });
     });
   });

@@ -1,7 +1,7 @@
 /** Values at tokens, and between tokens, as coloured cells. */
 
 import type { Scene, Shape } from "./scene";
-import { series, theme } from "./theme";
+import { inkOn, series, theme } from "./theme";
 import { isolated, number, short } from "./text";
 
 const PAD = 3;
@@ -16,7 +16,7 @@ const BLANK = 1 / 255;
 
 /** A token in a row of them: its spaces can be seen. */
 export function visible(token: string): string {
-  return token.replace(/ /g, "·") || "∅";
+  return token.replace(/ /g, "␣") || "∅";
 }
 
 export function largest(values: Iterable<number>): number {
@@ -33,7 +33,7 @@ function extent(words: string): number {
 
 /** Tokens one after the other in lines, each as dark as its value; `most` is as dark as can be. */
 export function tokenStrip(width: number, tokens: string[], values: ArrayLike<number>, most: number): Scene {
-  const { ink, paper, faint } = theme();
+  const { faint } = theme();
   const shapes: Shape[] = [];
   let [x, y] = [0, 0];
   tokens.forEach((token, place) => {
@@ -46,7 +46,7 @@ export function tokenStrip(width: number, tokens: string[], values: ArrayLike<nu
     const title = `${isolated(visible(token))}: ${number(value)}`;
     shapes.push({ is: "rect", ...box, fill: faint, title });
     if (dark >= BLANK) shapes.push({ is: "rect", ...box, fill: series(value < 0 ? 1 : 0), opacity: dark, title });
-    const fill = dark > 0.55 ? paper : ink;
+    const fill = inkOn(dark);
     shapes.push({ is: "text", x: x + wide / 2, y: y + 14, words: isolated(words), anchor: "middle", size: 10.5, fill, title });
     x += wide;
   });

@@ -6,7 +6,7 @@ import { probed } from "./probe";
 import type { LearnedTree, TensorTree } from "./results";
 import { pictureButtons } from "./save";
 import type { Scene, Shape } from "./scene";
-import { series, theme } from "./theme";
+import { inkOn, series, theme } from "./theme";
 import { count, isolated, number, percent, plural } from "./text";
 import type { Arrays } from "./unpack";
 
@@ -65,7 +65,7 @@ function strongest(tensor: TensorTree, place: number): string {
 }
 
 export function imageScene(tensor: TensorTree, image: Image): Scene {
-  const { ink, faint, paper } = theme();
+  const { faint } = theme();
   const { rows, columns, values } = image;
   const cell = Math.min(Math.max(Math.floor(WIDE / columns), LEAST_CELL), LARGEST_CELL);
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
@@ -79,7 +79,7 @@ export function imageScene(tensor: TensorTree, image: Image): Scene {
     shapes.push({ is: "rect", ...box, fill: series(value < 0 ? 1 : 0), opacity: part, title });
     if (cell >= ROOMY && down * across === 1) {
       const words = Math.abs(value) < 0.005 ? "0" : value.toFixed(2).replace("-", "−");
-      shapes.push({ is: "text", x: box.x + cell / 2, y: box.y + cell / 2 + 4, words, size: 10, anchor: "middle", fill: part > 0.6 ? paper : ink });
+      shapes.push({ is: "text", x: box.x + cell / 2, y: box.y + cell / 2 + 4, words, size: 10, anchor: "middle", fill: inkOn(part) });
     }
   });
   return { width: columns * cell, height: rows * cell, shapes };

@@ -27,6 +27,14 @@ export function theme(): Theme {
   return known;
 }
 
+/** The colour of text on a series' colour that is laid over the page in this part. */
+export function inkOn(part: number): string {
+  const { ink, paper } = theme();
+  // the page is dark if its first digit is; text changes sides where both would be as legible
+  const dark = /^#[0-7]/.test(paper);
+  return part > (dark ? 0.62 : 0.8) ? paper : ink;
+}
+
 export function series(place: number): string {
   const colours = theme().series;
   return colours[place % colours.length] ?? "#888";

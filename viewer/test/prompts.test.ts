@@ -66,7 +66,7 @@ test("no token sticks out of its strip, and the darkest is the largest", () => {
     expect(box.y + box.h).toBeLessThanOrEqual(scene.height);
   }
   expect(Math.max(...boxes.map((own) => own.opacity ?? 0))).toBe(1);
-  expect(boxes.filter((own) => own.title === "\u2068·one\u2069: 0").length).toBe(1);
+  expect(boxes.filter((own) => own.title === "\u2068␣one\u2069: 0").length).toBe(1);
   expect(visible("")).toBe("∅");
 });
 

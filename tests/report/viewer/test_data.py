@@ -107,7 +107,7 @@ def test_token_by_token_goes_along_what_there_is_room_for(
     values = load_file(run / "stages" / "held" / "activations.safetensors")["pairs"]
     apart = np.abs(values[..., 0] - values[..., 1]).mean(axis=1)
     assert pack.read(found["place"]).tolist() == sorted(np.argsort(-apart)[:3].tolist())
-    assert f"what {size - 3:,} nodes hold" in said and len(found["pairs"]) == 1
+    assert f"what {size - 3:,} nodes hold token by token" in said and len(found["pairs"]) == 1
 
 
 @pytest.mark.parametrize("kind", ["missing", "torn", "another size", "no universe"])

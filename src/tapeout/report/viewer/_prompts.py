@@ -36,21 +36,9 @@ def prompts_of(
     Raises:
         KeyError, TypeError, ValueError, IndexError: something is missing or of another form.
     """
-    tokens, heads = about["tokens"], len(about["heads"])
-    long = [len(first) + len(second) for first, second in tokens]
-    shown = _fitting([len(known) * own for own in long], MOST_HELD) or min(len(long), 1)
-    chosen = np.arange(len(known))
-    if long and len(known) * long[0] > MOST_HELD:
-        chosen = _telling(arrays["pairs"][known], MOST_HELD // long[0])
-        left = len(known) - len(chosen)
-        notes.append(f"what {left:,} nodes hold token by token: those that tell sides apart least")
-    areas = [heads * sum(_triangle(len(side)) for side in pair) for pair in tokens]
-    attended = _fitting(areas[:shown], MOST_ATTENDED)
-    if shown < len(long) or attended < shown:
-        notes.append(
-            f"what nodes hold token by token on {len(long) - shown:,} of {len(long):,} pairs, and "
-            f"attention on {len(long) - attended:,} of them"
-        )
+    tokens = about["tokens"]
+    chosen = _chosen(tokens, arrays["pairs"][known], notes)
+    shown, attended = _pairs(about, len(chosen), notes)
     rows = np.asarray(known, dtype=np.int64)[chosen]
 
     def side(pair: int, own: int) -> dict[str, Any]:
@@ -72,6 +60,33 @@ def prompts_of(
     }
 
 
+def _chosen(tokens: list[Any], pairs: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Places of the nodes that one pair has room for: those that tell its sides apart best."""
+    room = MOST_HELD // max(sum(map(len, tokens[0])), 1) if tokens else 0
+    if not tokens or len(pairs) <= room:
+        return np.arange(len(pairs))
+    notes.append(
+        f"what {len(pairs) - room:,} nodes hold token by token: of those that differ least"
+    )
+    apart = np.abs(pairs[..., 0] - pairs[..., 1]).mean(axis=1)
+    return np.sort(np.argsort(-apart, kind="stable")[:room])
+
+
+def _pairs(about: dict[str, Any], nodes: int, notes: list[str]) -> tuple[int, int]:
+    """Of how many pairs activations go along, and of how many attention too."""
+    tokens, heads = about["tokens"], len(about["heads"])
+    shown = _fitting([nodes * sum(map(len, pair)) for pair in tokens], MOST_HELD)
+    areas = [heads * sum(_triangle(len(side)) for side in pair) for pair in tokens[:shown]]
+    attended = _fitting(areas, MOST_ATTENDED)
+    if attended < len(tokens):
+        left, unseen = len(tokens) - shown, len(tokens) - attended
+        notes.append(
+            f"what nodes hold token by token on {left:,} of {len(tokens):,} pairs, and attention "
+            f"on {unseen:,} of them"
+        )
+    return shown, attended
+
+
 def _wide(held: np.ndarray, tokens: list[str]) -> np.ndarray:
     if held.ndim != 2 or held.shape[1] != len(tokens):
         raise ValueError(f"{held.shape} activations at {len(tokens)} tokens")
@@ -85,11 +100,6 @@ def _fitting(sizes: list[int], most: int) -> int:
 
 def _triangle(long: int) -> int:
     return long * (long + 1) // 2
-
-
-def _telling(pairs: np.ndarray, most: int) -> np.ndarray:
-    apart = np.abs(pairs[..., 0] - pairs[..., 1]).mean(axis=1)
-    return np.sort(np.argsort(-apart, kind="stable")[:most])
 
 
 def _attention(weights: np.ndarray, pack: Pack) -> dict[str, int] | None:
