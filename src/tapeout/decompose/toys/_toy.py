@@ -156,8 +156,7 @@ def _target(name: str, coefficients: Tensor | None) -> Callable[[Tensor], Tensor
     return torch.square if name == "x2" else lambda inputs: inputs
 
 
-# The best of 8 starts of superposition often has a feature that cannot be turned off without
-# changing others by more than 5%; the best of 32 rarely has.
+# Of 32 starts of superposition the best has a lower loss than of 8, and its features leak less.
 TOYS: dict[str, Callable[[], ToyConfig]] = {
     "tms": lambda: ToyConfig(name="tms", starts=32),
     "tms-parallel": lambda: ToyConfig(name="tms-parallel", networks=3, starts=32),
