@@ -1,7 +1,7 @@
 """Directions of a finished run as a committed result.
 
-tapeout run recipes/decompose-smollm2-10min.yaml && python benchmarks/of_decompose.py \
-    runs/decompose-smollm2-10min
+tapeout run recipes/decompose-smollm2.yaml
+python benchmarks/of_decompose.py runs/decompose-smollm2
 
 `error` is the part of held-out gradients' energy that is not rebuilt, `fitted` the same with the
 coefficients that fit best on the same directions, `below_pca` by how much an error is lower than
@@ -41,7 +41,6 @@ def main() -> None:
 
 NAMES = {
     "decompose-smollm2": "l3d-smollm2",
-    "decompose-smollm2-10min": "l3d-smollm2",
     "decompose-pronouns": "l3d-pronouns",
 }
 
