@@ -24,8 +24,10 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+# Two processes of one thread each: a second thread for each would make both wait for each other.
+WORKERS ?= 2
 test: check test-viewer
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 # The page's script is built from viewer/ and ships inside the package, so users need no Node.
 NODE_MODULES := viewer/node_modules/.package-lock.json
