@@ -81,7 +81,7 @@ def visit(browser: Any, path: Path) -> Visit:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
     page = context.new_page()
     listened(page, found.said)
-    if ready(page, path.as_uri()) == "broken":
+    if ready(page, path.resolve().as_uri()) == "broken":
         found.said.append("the views are broken")
     try:
         _all_of(page, found)
@@ -191,7 +191,7 @@ def pictures(browser: Any, path: Path, folder: Path, name: str) -> list[str]:
                 viewport={"width": width, "height": 900}, color_scheme=scheme
             )
             page = context.new_page()
-            ready(page, path.as_uri())
+            ready(page, path.resolve().as_uri())
             for tab in page.get_by_role("tab").all_inner_texts() or ["Overview"]:
                 if page.get_by_role("tab").count():
                     page.get_by_role("tab", name=tab).click()
