@@ -20,7 +20,7 @@ from ...sparse.bridges import (
     Steering,
     controls,
     crossings,
-    edit_sizes,
+    effects,
     largest,
     most_moving,
     train_bridges,
@@ -135,14 +135,14 @@ def _at(crossed: Crossed, place: int, dense: Tensor) -> dict[str, Any]:
 class Steer(Stage):
     """The dense model steered through one channel of the sparse one, and through random ones.
 
-    The channel is found on the train split: of those whose steering would move most what the dense
-    model reads, the one that raises the other answer's probability most.
+    The channel is found on the train split: of those whose steering would do most to first order,
+    among all channels of all places, the one that turns the model most towards the other answer.
 
     Attributes:
         channel: its name, such as `1.attn.act_in.83`; empty for the one that is found.
         candidates: how many channels are tried.
         tried_on: how many prompts of the train split they are tried on.
-        random: how many random channels of the same place to compare with.
+        random: how many random channels to compare with, of the same place as far as it has them.
         strengths: 0 changes nothing, 1 makes up the whole difference to the other prompt; both
             are needed.
         seed: of the random channels.
@@ -172,7 +172,7 @@ class Steer(Stage):
         bridges = Bridges.load(work.folders["bridge"]).to(dense.device)
         steering = Steering(dense, work.inputs["bridge"], bridges)
         train = task.train.take(self.tried_on)
-        sizes = edit_sizes(steering, train, size=self.batch_size)
+        sizes = effects(steering, train, size=self.batch_size)
         tried = largest(sizes, self.candidates)
         if self.channel:
             tried = [Channel.named(self.channel)]

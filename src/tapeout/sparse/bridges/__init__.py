@@ -4,7 +4,7 @@ from ._bridge import Bridge, Bridges
 from ._hybrid import Entering, Passed, Sublayers, paired
 from ._losses import Wanted, nmse
 from ._measure import Crossed, Crossings, crossings
-from ._pick import controls, edit_sizes, largest, most_moving
+from ._pick import controls, effects, largest, most_moving
 from ._steer import Answers, Channel, Steering
 from ._training import Bridged, BridgeTrainer, BridgeTraining, train_bridges
 
@@ -25,7 +25,7 @@ __all__ = [
     "Wanted",
     "controls",
     "crossings",
-    "edit_sizes",
+    "effects",
     "largest",
     "most_moving",
     "nmse",

@@ -6,7 +6,7 @@ change of what the same sublayer of the dense model reads; the rest of its strea
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -103,6 +103,20 @@ class Steering:
     ) -> Float[Tensor, "rows pos width"]:
         """What the dense model's sublayer is to read in addition."""
         return difference[..., None] * self.maps[channel.place][channel.index]
+
+    def slopes(
+        self, tokens: Tokens, ids: Int[Tensor, "rows two"]
+    ) -> list[Float[Tensor, "rows pos width"]]:
+        """By place, how the second token's logit less the first's rises with what is read there."""
+        with torch.enable_grad(), self.dense.frozen(), ExitStack() as stack:
+            leaves = [
+                torch.zeros(*tokens.ids.shape, rows.shape[1], device=rows.device).requires_grad_()
+                for rows in self.maps
+            ]
+            for place, leaf in enumerate(leaves):
+                stack.enter_context(self.steered(place, leaf))
+            own, other = self.dense.logits(tokens, keep=1)[:, -1].float().gather(1, ids).unbind(1)
+            return list(torch.autograd.grad((other - own).sum(), leaves))
 
     @contextmanager
     def steered(self, place: int, change: Float[Tensor, "rows pos width"]) -> Iterator[None]:
