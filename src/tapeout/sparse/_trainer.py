@@ -130,12 +130,9 @@ class SparseTrainer:
 
     def _together(self, loss: Tensor) -> float:
         """The mean over all processes, whose gradients become their mean too."""
-        if _grouped():
-            size = distributed.get_world_size()
-            for tensor in (loss, *(p.grad for p in self.trained.values())):
-                assert tensor is not None
-                distributed.all_reduce(tensor)
-                tensor /= size
+        for tensor in (loss, *(p.grad for p in self.trained.values())):
+            assert tensor is not None
+            averaged(tensor)
         return loss.item()
 
     def _scale_gradient(self) -> float:
@@ -169,7 +166,7 @@ class SparseTrainer:
         if _grouped() and distributed.get_rank():
             return
         plain = {"step": self.step, "curve": self.curve, **self._marks()}
-        save_training(path, self.trained, plain, self.optimizer)
+        save_training(path, self._state(), plain, self.optimizer)
 
     def resume(self, path: Path) -> None:
         """Go on from `save`.
@@ -177,20 +174,32 @@ class SparseTrainer:
         Raises:
             RunError: the file is damaged, or of another training.
         """
-        tensors, plain = load_training(path, self.trained)
+        state = self._state()
+        tensors, plain = load_training(path, state)
         marks = self._marks()
         if {name: plain.get(name) for name in marks} != marks:
             raise RunError(f"the checkpoint {path} is of another training: use another file")
         self.step, self.curve = plain["step"], plain["curve"]
         with torch.no_grad():
-            for name, weight in self.trained.items():
-                weight.copy_(tensors[name])
+            for name, tensor in state.items():
+                tensor.copy_(tensors[name])
         restore(self.optimizer, tensors)
+
+    def _state(self) -> dict[str, Tensor]:
+        """What a checkpoint holds, by name."""
+        return self.trained
 
     def _marks(self) -> dict[str, Any]:
         """What tells this training from others: its settings, and the first text that it reads."""
         settings = asdict(self.config) | {"betas": list(self.config.betas)}
         return {"config": settings, "text": zlib.crc32(self.windows.at(0).numpy().tobytes())}
+
+
+def averaged(tensor: Tensor) -> None:
+    """Make it the mean over all processes of a group."""
+    if _grouped():
+        distributed.all_reduce(tensor)
+        tensor /= distributed.get_world_size()
 
 
 def _grouped() -> bool:

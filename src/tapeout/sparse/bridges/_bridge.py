@@ -15,41 +15,49 @@ from ...errors import ModelError
 from ...models import Model
 from ...models.abs_topk import abs_topk
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CONFIG, WEIGHTS = "bridges_config.json", "bridges.safetensors"
 
 
 class Bridge(nn.Module):
     """One place's two maps: a linear one and AbsTopK to the sparse stream, a linear one back.
 
+    Both are between streams in units of their average size, so that they learn as fast wherever
+    they stand and however large the sparse model's stream grows in training.
+
+    Attributes:
+        dense_rms, sparse_rms: root mean square of the streams there, averaged over tokens.
+
     Source: weight-sparse transformers, section 2.3.
     """
+
+    dense_rms: Tensor
+    sparse_rms: Tensor
 
     def __init__(self, dense: int, sparse: int, kept: int) -> None:
         super().__init__()
         self.kept = kept
         self.encoder = nn.Linear(dense, sparse)
         self.decoder = nn.Linear(sparse, dense)
+        for name in ("dense_rms", "sparse_rms"):
+            self.register_buffer(name, torch.ones(()))
 
     def encode(self, stream: Float[Tensor, "... dense"]) -> Float[Tensor, "... sparse"]:
-        return abs_topk(self.encoder(stream.to(self.encoder.weight.dtype)), self.kept)
+        scaled = stream.to(self.encoder.weight.dtype) / self.dense_rms
+        return abs_topk(self.encoder(scaled) * self.sparse_rms, self.kept)
 
     def decode(self, stream: Float[Tensor, "... sparse"]) -> Float[Tensor, "... dense"]:
-        return self.decoder(stream.to(self.decoder.weight.dtype))
+        scaled = stream.to(self.decoder.weight.dtype) / self.sparse_rms
+        return self.decoder(scaled) * self.dense_rms
 
 
 class Bridges(nn.Module):
     """A bridge before each attention and each MLP, in the order in which they run.
 
     Attributes:
-        dense_rms, sparse_rms: root mean square of the streams there, averaged over the tokens of a
-            reference text; 1 before `train_bridges` has measured them.
         weights: of the dense and of the sparse model that they belong to, as fingerprints; empty
             before training.
     """
-
-    dense_rms: Tensor
-    sparse_rms: Tensor
 
     def __init__(self, places: int, dense: int, sparse: int, *, share: float, seed: int) -> None:
         """Encoders start as rotations, as far as widths allow, and decoders as their inverses.
@@ -75,8 +83,6 @@ class Bridges(nn.Module):
                 bridge.decoder.weight.copy_(bridge.encoder.weight.T)
             nn.init.zeros_(bridge.encoder.bias)
             nn.init.zeros_(bridge.decoder.bias)
-        for name in ("dense_rms", "sparse_rms"):
-            self.register_buffer(name, torch.ones(places))
 
     def __len__(self) -> int:
         return len(self.bridges)
@@ -86,17 +92,6 @@ class Bridges(nn.Module):
 
     def __getitem__(self, place: int) -> Bridge:
         return cast(Bridge, self.bridges[place])
-
-    def sized(self) -> None:
-        """Scale new bridges by the sizes of the streams: what they give is as large as the other's.
-
-        Models start with streams far below 1, so that errors would be thousands at first.
-        """
-        ratios = (self.sparse_rms / self.dense_rms).tolist()
-        with torch.no_grad():
-            for bridge, ratio in zip(self, ratios, strict=True):
-                bridge.encoder.weight *= ratio
-                bridge.decoder.weight /= ratio
 
     def check(self, dense: Model, sparse: Model) -> None:
         """See that they belong to these two models.

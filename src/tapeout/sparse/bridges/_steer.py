@@ -82,8 +82,8 @@ class Steering:
         ModelError: the bridges are not of these models.
 
     Source: weight-sparse transformers, appendix A.4. Bridges map streams before their norms, while
-    channels are read behind them; so what a decoder gives is multiplied by the ratio of the
-    streams' average sizes. The paper folds the norms' weights into projections; here they are
+    channels are read behind them; but as a bridge maps them in units of their average size, so it
+    does what norms give. The paper folds the norms' weights into projections; here they are
     divided out on the sparse side and multiplied in on the dense one.
     """
 
@@ -187,9 +187,8 @@ class Steering:
     def _map(self, place: int) -> Float[Tensor, "sparse dense"]:
         """By channel of the sparse model, what one unit of it is where the dense model reads."""
         decoder = self.bridges[place].decoder.weight.detach().to(self.dense.device)
-        rms = self.bridges.sparse_rms[place], self.bridges.dense_rms[place]
-        ours = _scale(_norm(self.sparse, place), rms[0], decoder[0])
-        theirs = _scale(_norm(self.dense, place), rms[1], decoder[:, 0])
+        ours = _scale(_norm(self.sparse, place), decoder[0])
+        theirs = _scale(_norm(self.dense, place), decoder[:, 0])
         return decoder.T / ours[:, None] * theirs
 
     @staticmethod
@@ -205,19 +204,14 @@ def _norm(model: Model, place: int) -> nn.Module | None:
 
 
 @torch.no_grad()
-def _scale(
-    norm: nn.Module | None, rms: Tensor, like: Float[Tensor, " width"]
-) -> Float[Tensor, " width"]:
-    """What every channel is multiplied by between the stream and a sublayer, on average.
-
-    The norm's own weights are seen on a vector whose channels are all as large.
-    """
+def _scale(norm: nn.Module | None, like: Float[Tensor, " width"]) -> Float[Tensor, " width"]:
+    """A norm's own weights, which are seen on a vector whose channels are all as large."""
     sign = torch.ones_like(like)
     if norm is None:
         return sign
     sign[1::2] = -1  # so that a norm which takes the mean away leaves it as it is
     there, back = (norm(1e3 * some[None, None])[0, 0] for some in (sign, -sign))
-    return (there - back).to(like.dtype) * sign / 2 / rms.to(like)
+    return (there - back).to(like.dtype) * sign / 2
 
 
 def _probabilities(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -15,13 +15,16 @@ from ...errors import ModelError
 from ...models import Model
 from .._config import SparseTraining
 from .._projection import count, least_density
-from .._trainer import SparseTrainer, Windows
+from .._trainer import SparseTrainer, Windows, averaged
 from .._training import Trained
 from ._bridge import Bridges
-from ._hybrid import Entering, Passed, Sublayers, paired
+from ._hybrid import Entering, Sublayers, paired
 from ._losses import Wanted, nmse
 
 Progress = Callable[[int, int], None]
+
+TRACKED = 0.1
+"""How much of its size in a step the size of the sparse stream moves by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +104,7 @@ def train_bridges(
         dense: of any family whose sublayers follow each other.
         sparse: a weight-sparse transformer with as many layers and the same tokenizer.
         windows: tokens by step, shape [batch, pos].
-        validation: windows to measure the loss on, and the sizes of the streams.
+        validation: windows to measure the loss on.
         seed: of the bridges.
         checkpoint, progress: see `train_sparse`.
 
@@ -116,9 +119,7 @@ def train_bridges(
     every = {"checkpoint": checkpoint, "save_every": config.save_every, "progress": progress}
     train(trainer, config.steps, **every)
     model = sparse.sibling(trainer.finished(), sparse.name)
-    reference = windows.at(config.steps) if validation is None else validation
     trainer.bridges.weights = dense.fingerprint.weights, model.fingerprint.weights
-    trainer.measure_streams(reference[:, :-1])
     possible = least_density(trainer.sparse, config.floor)
     counts = count(trainer.sparse)
     trained = Trained(model.hf, counts, trainer.curve, config.density, possible)
@@ -145,8 +146,7 @@ class BridgeTrainer(SparseTrainer):
         sizes = len(self.dense), self.dense.width, self.ours.width
         bridges = Bridges(*sizes, share=config.bridge_share, seed=seed)
         self.bridges = bridges.to(self.model.device)
-        self.measure_streams(windows.at(0)[:4, :-1])
-        self.bridges.sized()
+        self._measure_streams(windows.at(0)[:, :-1])
         own = {f"bridge.{name}": p for name, p in self.bridges.named_parameters()}
         self.trained |= own
         self.optimizer.add_param_group(
@@ -154,10 +154,14 @@ class BridgeTrainer(SparseTrainer):
         )
         self.bridge_schedule = replace(self.schedule, density=1.0, learning_rate=config.bridge_rate)
         self.terms: dict[str, Tensor] = {}
+        self.sizes = torch.ones(len(bridges), device=self.model.device)
 
     def update(self) -> None:
         self.optimizer.param_groups[1]["lr"] = self.bridge_schedule.rate_at(self.step)
         super().update()
+        averaged(self.sizes)
+        for bridge, size in zip(self.bridges, self.sizes, strict=True):
+            bridge.sparse_rms.lerp_(size, TRACKED)
         self.curve[-1] |= {name: term.item() for name, term in self.terms.items()}
 
     def _penalty(self) -> Tensor:
@@ -184,6 +188,7 @@ class BridgeTrainer(SparseTrainer):
         wants = [wanted.rows(rows) for rows in crossing]
         counts = [len(some.entropy) for some in wants]
         ours = self.ours.run(ids, _entering(encoded, crossing))
+        self.sizes = _rms(ours.streams)
         decoded = [self.bridges[i].decode(stream) for i, stream in enumerate(ours.streams)]
         back = self.dense.run(ids, _entering(decoded, crossing), own=False)
         own, *crossed = ours.logits.split([len(ids), *counts])
@@ -204,15 +209,18 @@ class BridgeTrainer(SparseTrainer):
         some = torch.arange(count, device=self.model.device) + self.step
         return [(some + place * count) % rows for place in range(len(self.bridges))]
 
-    def measure_streams(self, ids: Int[Tensor, "rows pos"]) -> None:
-        """Give the bridges the sizes of both models' streams."""
-        sizes = []
-        for sublayers in (self.dense, self.ours):
-            with torch.no_grad(), sublayers.model.frozen():
-                parts = [_rms(sublayers.run(part)) for part in ids.to(self.model.device).split(16)]
-            sizes.append(torch.cat(parts).mean(dim=0))
-        self.bridges.dense_rms.copy_(sizes[0])
-        self.bridges.sparse_rms.copy_(sizes[1])
+    @torch.no_grad()
+    def _measure_streams(self, ids: Int[Tensor, "rows pos"]) -> None:
+        """Give the bridges the sizes that both streams begin with; the dense one's stay."""
+        sizes = [
+            _rms(some.run(ids.to(self.model.device)).streams) for some in (self.dense, self.ours)
+        ]
+        for bridge, dense, sparse in zip(self.bridges, *sizes, strict=True):
+            bridge.dense_rms.copy_(dense)
+            bridge.sparse_rms.copy_(sparse)
+
+    def _state(self) -> dict[str, Tensor]:
+        return super()._state() | {f"bridge.{n}": b for n, b in self.bridges.named_buffers()}
 
     def _marks(self) -> dict[str, Any]:
         return super()._marks() | {"dense": self.dense.model.fingerprint.weights}
@@ -229,7 +237,7 @@ def _kl(wants: list[Wanted], logits: Sequence[Tensor]) -> Tensor:
     return torch.stack(parts).sum()
 
 
-def _rms(passed: Passed) -> Tensor:
-    """Of every token at every place; shape [tokens, places]."""
-    sizes = [stream.float().square().mean(dim=-1).sqrt() for stream in passed.streams]
-    return torch.stack(sizes, dim=-1).flatten(0, -2)
+@torch.no_grad()
+def _rms(streams: Sequence[Tensor]) -> Float[Tensor, " places"]:
+    """Root mean square at every place, averaged over tokens."""
+    return torch.stack([s.float().square().mean(dim=-1).sqrt().mean() for s in streams])
