@@ -65,7 +65,12 @@ def train(
 
 
 def save_training(
-    path: Path, tensors: Mapping[str, Tensor], plain: Mapping[str, Any], optimizer: Optimizer
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    plain: Mapping[str, Any],
+    optimizer: Optimizer,
+    *,
+    marks: Mapping[str, Any],
 ) -> None:
     """Write what a training needs to go on.
 
@@ -74,6 +79,7 @@ def save_training(
         tensors: the training's own, by name.
         plain: the rest of it, as JSON values.
         optimizer: its state is written beside them.
+        marks: what tells this training from others, such as its settings, as JSON values.
     """
     whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     for index, state in optimizer.state_dict()["state"].items():
@@ -83,43 +89,53 @@ def save_training(
             if isinstance(value, Tensor)
         }
     partial = path.with_name(f".{path.name}.partial")
-    save_file(whole, partial, metadata={"training": json.dumps(plain)})
+    save_file(whole, partial, metadata={"training": json.dumps(plain), "marks": json.dumps(marks)})
     os.replace(partial, path)
 
 
-def load_training(
-    path: Path, shapes: Mapping[str, Tensor]
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save_training` wrote.
+def resume_training(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    optimizer: Optimizer,
+    *,
+    marks: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Put a training where `save_training` left it.
 
     Args:
         path: the file.
-        shapes: the training's own tensors; those in the file must have their names and shapes.
+        tensors: the training's own, which are filled; names and shapes must be those in the file.
+        optimizer: gets its state back.
+        marks: must be those in the file.
 
     Returns:
-        Every tensor, those of the optimiser too (see `restore`), and the plain rest.
+        The plain rest.
 
     Raises:
         RunError: the file is damaged, or of another training.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            plain = json.loads(file.metadata()["training"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            plain, theirs = (json.loads(file.metadata()[key]) for key in ("training", "marks"))
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"the checkpoint {path} is damaged: {error}. Delete it") from error
-    own = {name: value.shape for name, value in tensors.items() if not name.startswith(OPTIMIZER)}
-    if own != {name: value.shape for name, value in shapes.items()}:
+    shapes = {name: t.shape for name, t in found.items() if not name.startswith(OPTIMIZER)}
+    same = shapes == {name: tensor.shape for name, tensor in tensors.items()}
+    if not same or theirs != json.loads(json.dumps(marks)):
         raise RunError(f"the checkpoint {path} is of another training: use another file")
-    return tensors, plain
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            tensor.copy_(found[name])
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": _state(found)})
+    return plain
 
 
-def restore(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimiser the state that lies among the tensors of a checkpoint."""
+def _state(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """An optimiser's state, from among the tensors of a checkpoint."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith(OPTIMIZER):
             index, moment = name.removeprefix(OPTIMIZER).split(".", 1)
             state.setdefault(int(index), {})[moment] = tensor
-    with torch.no_grad():
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    return state

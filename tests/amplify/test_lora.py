@@ -137,7 +137,7 @@ def test_a_stopped_tuning_goes_on_as_it_would_have(tmp_path):
     assert again.model.fingerprint.weights == whole.model.fingerprint.weights
     assert (again.curve, again.scores, again.step) == (whole.curve, whole.scores, whole.step)
     for changes in ({"seed": 1}, {"epochs": 4}):
-        with pytest.raises(RunError, match="another tuning"):
+        with pytest.raises(RunError, match="another training"):
             lora(model, task, replace(config, **changes), checkpoint=path, **kinds)
 
 

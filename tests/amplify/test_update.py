@@ -228,7 +228,7 @@ def test_a_stopped_update_goes_on_as_it_would_have(tmp_path, optimizer, masked):
     again = update(model, records, circuit, config, checkpoint=path, evaluate=score)
     assert again.model.fingerprint.weights == whole.model.fingerprint.weights
     assert (again.curve, again.scores, again.step) == (whole.curve, whole.scores, whole.step)
-    with pytest.raises(RunError, match="another update"):
+    with pytest.raises(RunError, match="another training"):
         update(model, records, circuit, replace(config, seed=1), checkpoint=path, evaluate=score)
 
 

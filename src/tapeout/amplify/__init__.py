@@ -9,12 +9,13 @@ from ._harness_tasks import SHOTS
 from ._improving import Evaluate
 from ._localise import Localised, Tried, choose, counts, localise
 from ._localising import COMPONENTS, Localising
-from ._lora import LORA_RATES, LoraSwept, Tuned, lora, lora_sweep
+from ._lora import LORA_RATES, Tuned, lora, lora_sweep
 from ._lora_config import LoraTuning
 from ._multiple_choice import MultipleChoice, Question
 from ._paired import TracePairs, trace_pairs
 from ._pairs import PairSplit, divide, pair_split
 from ._pivots import Pivot, prefix_pivot
+from ._rates import Swept
 from ._records import LocalisationSet, Method, Record
 from ._sequential import sequential_pivot
 from ._sets import localisation_set
@@ -23,7 +24,8 @@ from ._solve import Solved, solve, solves
 from ._solver import Pair, Solver, Trace
 from ._traces import TraceConfig, greedy_traces, sampled_traces
 from ._trainer import in_float32
-from ._update import RATES, Swept, Updated, sweep, update
+from ._update import RATES, sweep, update
+from ._updated import Updated
 from ._updating import Updating
 
 __all__ = [
@@ -38,7 +40,6 @@ __all__ = [
     "LocalisationSet",
     "Localised",
     "Localising",
-    "LoraSwept",
     "LoraTuning",
     "Method",
     "MultipleChoice",

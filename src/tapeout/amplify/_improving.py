@@ -4,13 +4,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ..checkpoint import load_training, restore, save_training
-from ..errors import AmplifyError, RunError
+from ..checkpoint import resume_training, save_training
+from ..errors import AmplifyError
 from ..models import Model
 
 Evaluate = Callable[[Model], float]
@@ -28,8 +27,6 @@ class Improving(ABC):
         curve: an entry a step.
         scores: step -> score.
     """
-
-    what: ClassVar[str]
 
     def __init__(
         self,
@@ -110,9 +107,9 @@ class Improving(ABC):
 
     def save(self, path: Path) -> None:
         """Write all that the training needs to go on."""
-        plain = {"key": self.key(), "step": self.step, "curve": self.curve, "kept": self.kept}
+        plain = {"step": self.step, "curve": self.curve, "kept": self.kept}
         plain["scores"] = list(self.scores.items())
-        save_training(path, self._tensors(), plain, self.optimizer)
+        save_training(path, self._tensors(), plain, self.optimizer, marks={"key": self.key()})
 
     def resume(self, path: Path) -> None:
         """Go on from `save`.
@@ -120,11 +117,8 @@ class Improving(ABC):
         Raises:
             RunError: the file is damaged, or of another training.
         """
-        tensors, plain = load_training(path, self._tensors())
-        if plain.get("key") != self.key():
-            raise RunError(f"the checkpoint {path} is of another {self.what}: use another file")
+        marks = {"key": self.key()}
+        plain = resume_training(path, self._tensors(), self.optimizer, marks=marks)
         self.step, self.curve, self.kept = plain["step"], plain["curve"], plain["kept"]
         self.scores = {int(step): score for step, score in plain["scores"]}
-        self.best = {name: tensors[f"best.{name}"] for name in self.best}
-        self.put({name: tensors[name] for name in self.values})
-        restore(self.optimizer, tensors)
+        self.put(self.values)

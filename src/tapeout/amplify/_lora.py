@@ -1,21 +1,19 @@
 """LoRA on worked solutions: the baseline of paper 2."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..checkpoint import train
-from ..errors import AmplifyError
 from ..models import Model
 from ..reasoning import ProblemSplit, ReasoningTask
 from ..reshape import Change
 from ._improving import Evaluate
 from ._lora_config import LoraTuning
 from ._lora_trainer import LoraTrainer
-from ._update import Updated
-
-Progress = Callable[[int, int], None]
+from ._rates import Progress, Swept, swept
+from ._updated import Updated
 
 LORA_RATES = (3e-6, 5e-6, 1e-5, 2e-5, 3e-5, 5e-5, 1e-4, 3e-4)
 """The paper's candidates: those of its table 6, whose results it reports; table 5 names four."""
@@ -99,20 +97,6 @@ def lora(
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LoraSwept:
-    """What a sweep of the learning rate gives.
-
-    Attributes:
-        best: the tuning with the highest score; of equals that of the lowest rate.
-        rows: by rate: `learning_rate`, `step` (kept), `score`, `diverged` (-1 if not), and the
-            first and last `loss`.
-    """
-
-    best: Tuned
-    rows: list[dict[str, float]]
-
-
 def lora_sweep(
     model: Model,
     task: ReasoningTask,
@@ -124,50 +108,21 @@ def lora_sweep(
     base_score: float | None = None,
     checkpoints: Path | None = None,
     progress: Progress | None = None,
-) -> LoraSwept:
+) -> Swept[Tuned]:
     """`lora` at several learning rates; the base is evaluated once.
 
     Args:
         model, task, config, evaluate, split, base_score: as for `lora`.
         rates: learning rates.
         checkpoints: a folder for one checkpoint a rate.
-        progress: called with the rates done and all of them, and with parts of one between.
+        progress: called with the steps done and all of them, over all rates.
 
     Raises:
         AmplifyError, ReshapeError, TaskError, RunError: as `lora` does.
     """
-    best: Tuned | None = None
-    rows: list[dict[str, float]] = []
-    for number, rate in enumerate(sorted(rates)):
-        found = lora(
-            model,
-            task,
-            replace(config, learning_rate=rate),
-            split=split,
-            evaluate=evaluate,
-            base_score=base_score,
-            checkpoint=None if checkpoints is None else checkpoints / f"{rate:g}.safetensors",
-            progress=_shifted(progress, number, len(rates)),
-        )
-        base_score = found.scores[0]
-        rows.append(
-            {
-                "learning_rate": rate,
-                "step": found.step,
-                "score": found.scores[found.step],
-                "diverged": -1 if found.diverged is None else found.diverged,
-                "loss_first": found.curve[0]["loss"],
-                "loss_last": found.curve[-1]["loss"],
-            }
-        )
-        if best is None or found.scores[found.step] > best.scores[best.step]:
-            best = found
-    if best is None:
-        raise AmplifyError("a sweep needs a learning rate")
-    return LoraSwept(best=best, rows=rows)
 
+    def run(rate: float, more: dict[str, Any]) -> Tuned:
+        at = replace(config, learning_rate=rate)
+        return lora(model, task, at, split=split, evaluate=evaluate, **more)
 
-def _shifted(progress: Progress | None, number: int, rates: int) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, total: progress(number * total + done, rates * total)
+    return swept(run, rates, base_score=base_score, checkpoints=checkpoints, progress=progress)

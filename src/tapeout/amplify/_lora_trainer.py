@@ -29,8 +29,6 @@ class LoraTrainer(Improving):
     What is evaluated is what will be shipped: plain weights, with the adapter merged into them.
     """
 
-    what = "tuning"
-
     def __init__(
         self,
         model: Model,

@@ -30,8 +30,6 @@ def in_float32(model: Model) -> Model:
 class Trainer(Improving):
     """An update under way."""
 
-    what = "update"
-
     def __init__(
         self,
         model: Model,

@@ -1,54 +1,19 @@
 """Targeted updates: a few gradient steps on the weights of a circuit's components alone."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..checkpoint import train
 from ..circuits import Circuit
-from ..errors import AmplifyError
 from ..models import Model
-from ._delta import Delta
 from ._improving import Evaluate
+from ._rates import Progress, Swept, swept
 from ._records import LocalisationSet
 from ._trainer import Trainer
+from ._updated import Updated
 from ._updating import Updating
-
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Updated:
-    """What an update gives.
-
-    Attributes:
-        model: the new model, as it was after `step`.
-        base: the model that it was updated from, in float32.
-        step: the step that is kept; 0 is the base.
-        scores: step -> what `evaluate` gave.
-        curve: by step, before it was taken: `loss`, `difference` (mean over the records, in
-            logits), `gradient` (its norm).
-        diverged: the step at which loss or gradient were no longer finite; None if none.
-        origin: how it came about; plain values.
-    """
-
-    model: Model
-    base: Model
-    step: int
-    scores: dict[int, float]
-    curve: list[dict[str, float]]
-    diverged: int | None
-    origin: dict[str, Any] = field(repr=False)
-
-    @property
-    def score(self) -> float | None:
-        """Of the model; None if nothing was evaluated."""
-        return self.scores.get(self.step)
-
-    def delta(self) -> Delta:
-        """What it changed, as a file to apply and revert."""
-        return Delta.between(self.base, self.model, origin=self.origin)
 
 
 def update(
@@ -118,20 +83,6 @@ RATES = (1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 5e-5, 1e-5)
 """The paper's candidates (footnote 2)."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Swept:
-    """What a sweep of the learning rate gives.
-
-    Attributes:
-        best: the update with the highest score; of equals that of the lowest rate.
-        rows: by rate: `learning_rate`, `step` (kept), `score`, `diverged` (-1 if not), and the
-            first and last `loss` and `difference`.
-    """
-
-    best: Updated
-    rows: list[dict[str, float]]
-
-
 def sweep(
     model: Model,
     records: LocalisationSet,
@@ -143,7 +94,7 @@ def sweep(
     base_score: float | None = None,
     checkpoints: Path | None = None,
     progress: Progress | None = None,
-) -> Swept:
+) -> Swept[Updated]:
     """`update` at several learning rates; the base is evaluated once.
 
     Args:
@@ -155,45 +106,9 @@ def sweep(
     Raises:
         AmplifyError, ReshapeError, CircuitError, RunError: as `update` does.
     """
-    best: Updated | None = None
-    rows: list[dict[str, float]] = []
-    if checkpoints is not None:
-        checkpoints.mkdir(parents=True, exist_ok=True)
-    for number, rate in enumerate(sorted(rates)):
-        found = update(
-            model,
-            records,
-            circuit,
-            replace(config, learning_rate=rate),
-            evaluate=evaluate,
-            base_score=base_score,
-            checkpoint=None if checkpoints is None else checkpoints / f"{rate:g}.safetensors",
-            progress=_shifted(progress, number * config.steps, len(rates) * config.steps),
-        )
-        base_score = found.scores[0]
-        rows.append(_row(rate, found))
-        if best is None or found.scores[found.step] > best.scores[best.step]:
-            best = found
-    if best is None:
-        raise AmplifyError("a sweep needs a learning rate")
-    return Swept(best=best, rows=rows)
 
+    def run(rate: float, more: dict[str, Any]) -> Updated:
+        at = replace(config, learning_rate=rate)
+        return update(model, records, circuit, at, evaluate=evaluate, **more)
 
-def _row(rate: float, found: Updated) -> dict[str, float]:
-    first, last = found.curve[0], found.curve[-1]
-    return {
-        "learning_rate": rate,
-        "step": found.step,
-        "score": found.scores[found.step],
-        "diverged": -1 if found.diverged is None else found.diverged,
-        "loss_first": first["loss"],
-        "loss_last": last["loss"],
-        "difference_first": first["difference"],
-        "difference_last": last["difference"],
-    }
-
-
-def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, _: progress(before + done, total)
+    return swept(run, rates, base_score=base_score, checkpoints=checkpoints, progress=progress)

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from ..checkpoint import load_training, restore, save_training, train
-from ..errors import ModelError, RunError
+from ..checkpoint import resume_training, save_training, train
+from ..errors import ModelError
 from ..models import Model
 from ._optimizers import Optimizers
 
@@ -185,8 +185,8 @@ class BaseTraining(ABC):
 
     def save(self, path: Path) -> None:
         """Write all that the training needs to go on."""
-        plain = {"step": self.step, "losses": self.losses, "config": asdict(self.config)}
-        save_training(path, self._tensors(), plain, self.optimizers.adam)
+        plain = {"step": self.step, "losses": self.losses}
+        save_training(path, self._tensors(), plain, self.optimizers.adam, marks=asdict(self.config))
 
     def resume(self, path: Path) -> None:
         """Go on from `save`.
@@ -195,14 +195,8 @@ class BaseTraining(ABC):
             RunError: the file is damaged, or of another training.
         """
         own = self._tensors()
-        tensors, plain = load_training(path, own)
-        if plain["config"] != asdict(self.config):
-            raise RunError(f"the checkpoint {path} is of another training: use another file")
-        with torch.no_grad():
-            for name, tensor in own.items():
-                tensor.copy_(tensors[name])
+        plain = resume_training(path, own, self.optimizers.adam, marks=asdict(self.config))
         self.draws.set_state(own["draws"])
-        restore(self.optimizers.adam, tensors)
         self.step, self.losses = plain["step"], plain["losses"]
 
     def _tensors(self) -> dict[str, Tensor]:

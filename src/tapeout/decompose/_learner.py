@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoint import load_training, restore, save_training, train
-from ..errors import DecomposeError, RunError, nearest
+from ..checkpoint import resume_training, save_training, train
+from ..errors import DecomposeError, nearest
 from ..models import Fingerprint
 from ._config import L3D
 from ._decomposition import Decomposition, coefficients
@@ -197,9 +197,8 @@ class Learner:
             "history": self.history,
             "losses": self.losses,
             "best_error": self.best_error,
-            "config": asdict(self.config),
         }
-        save_training(path, self._tensors(), plain, self.optimizer)
+        save_training(path, self._tensors(), plain, self.optimizer, marks=asdict(self.config))
 
     def resume(self, path: Path) -> None:
         """Go on from `save`.
@@ -207,14 +206,8 @@ class Learner:
         Raises:
             RunError: the file is damaged, or of another training.
         """
-        own = self._tensors()
-        tensors, plain = load_training(path, own)
-        if plain["config"] != asdict(self.config):
-            raise RunError(f"the checkpoint {path} is of another training: use another file")
-        with torch.no_grad():
-            for name, tensor in own.items():
-                tensor.copy_(tensors[name])
-        restore(self.optimizer, tensors)
+        marks = asdict(self.config)
+        plain = resume_training(path, self._tensors(), self.optimizer, marks=marks)
         self.step, self.history, self.losses = plain["step"], plain["history"], plain["losses"]
         self.best_error = plain["best_error"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint import load_training, restore, save_training, train
-from ..errors import DecomposeError, RunError, nearest
+from ..checkpoint import resume_training, save_training, train
+from ..errors import DecomposeError, nearest
 from ..models import Model
 from ..reshape import Change
 from ..tasks import OBJECTIVES, Loss, Shuffled, Split
@@ -240,8 +240,8 @@ class SpanTuner:
 
     def save(self, path: Path) -> None:
         """Write all that the training needs to go on."""
-        plain = {"step": self.step, "curve": self.curve, "about": self._about()}
-        save_training(path, {"coefficients": self.span.coefficients}, plain, self.optimizer)
+        plain = {"step": self.step, "curve": self.curve}
+        save_training(path, self._tensors(), plain, self.optimizer, marks=self._about())
 
     def resume(self, path: Path) -> None:
         """Go on from `save`.
@@ -249,13 +249,11 @@ class SpanTuner:
         Raises:
             RunError: the file is damaged, or of another training.
         """
-        tensors, plain = load_training(path, {"coefficients": self.span.coefficients})
-        if plain.get("about") != self._about():
-            raise RunError(f"the checkpoint {path} is of another training: use another file")
+        plain = resume_training(path, self._tensors(), self.optimizer, marks=self._about())
         self.step, self.curve = plain["step"], plain["curve"]
-        with torch.no_grad():
-            self.span.coefficients.copy_(tensors["coefficients"])
-        restore(self.optimizer, tensors)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {"coefficients": self.span.coefficients}
 
     def _about(self) -> dict[str, Any]:
         split = self.split.name if self.split else ""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoint import load_training, restore, save_training, train
+from ..checkpoint import resume_training, save_training, train
 from ..circuits import Circuit
 from ..errors import ReshapeError
 from ..models import Model
@@ -163,17 +163,17 @@ class Trainer:
 
     def change(self) -> Change:
         """The difference from the base, as it is now."""
-        return self.copy.change(
-            {
-                "method": "conditioning",
-                "config": asdict(self.config),
-                "split": self.split.name,
-                "n": len(self.split),
-                "anchors": [anchor.name for anchor in self.anchors],
-                "slots": None if self.slots is None else self.slots.size,
-                "steps": self.step,
-            }
-        )
+        about = {"method": "conditioning", **self._about(), "steps": self.step}
+        return self.copy.change(about)
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "config": asdict(self.config),
+            "split": self.split.name,
+            "n": len(self.split),
+            "anchors": [anchor.name for anchor in self.anchors],
+            "slots": None if self.slots is None else self.slots.size,
+        }
 
     def _tensors(self) -> dict[str, Tensor]:
         ranked = {} if self.masked is None else {"scores": self.masked.values}
@@ -181,9 +181,8 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write all that the training needs to go on."""
-        save_training(
-            path, self._tensors(), {"step": self.step, "curve": self.curve}, self.optimizer
-        )
+        plain = {"step": self.step, "curve": self.curve}
+        save_training(path, self._tensors(), plain, self.optimizer, marks=self._about())
 
     def resume(self, path: Path) -> None:
         """Go on from `save`.
@@ -191,14 +190,8 @@ class Trainer:
         Raises:
             RunError: the file is damaged, or of another training.
         """
-        tensors, plain = load_training(path, self._tensors())
+        plain = resume_training(path, self._tensors(), self.optimizer, marks=self._about())
         self.step, self.curve = plain["step"], plain["curve"]
-        with torch.no_grad():
-            for name, p in self.copy.parameters.items():
-                p.copy_(tensors[name])
-        if self.masked is not None:
-            self.masked.values = tensors["scores"]
-        restore(self.optimizer, tensors)
 
 
 def _adapter(config: Conditioning) -> Adapter | None:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, distributed
 from torch.nn.functional import cross_entropy
 
-from ..checkpoint import load_training, restore, save_training
-from ..errors import ModelError, RunError
+from ..checkpoint import resume_training, save_training
+from ..errors import ModelError
 from ..models.modeling_weight_sparse import WeightSparseForCausalLM
 from ._config import SparseTraining
 from ._projection import count, project, sparse_parameters
@@ -165,8 +165,8 @@ class SparseTrainer:
         """Write all that the training needs to go on; in a group, the first process does."""
         if _grouped() and distributed.get_rank():
             return
-        plain = {"step": self.step, "curve": self.curve, **self._marks()}
-        save_training(path, self._state(), plain, self.optimizer)
+        plain = {"step": self.step, "curve": self.curve}
+        save_training(path, self._state(), plain, self.optimizer, marks=self._marks())
 
     def resume(self, path: Path) -> None:
         """Go on from `save`.
@@ -174,16 +174,8 @@ class SparseTrainer:
         Raises:
             RunError: the file is damaged, or of another training.
         """
-        state = self._state()
-        tensors, plain = load_training(path, state)
-        marks = self._marks()
-        if {name: plain.get(name) for name in marks} != marks:
-            raise RunError(f"the checkpoint {path} is of another training: use another file")
+        plain = resume_training(path, self._state(), self.optimizer, marks=self._marks())
         self.step, self.curve = plain["step"], plain["curve"]
-        with torch.no_grad():
-            for name, tensor in state.items():
-                tensor.copy_(tensors[name])
-        restore(self.optimizer, tensors)
 
     def _state(self) -> dict[str, Tensor]:
         """What a checkpoint holds, by name."""
@@ -191,8 +183,10 @@ class SparseTrainer:
 
     def _marks(self) -> dict[str, Any]:
         """What tells this training from others: its settings, and the first text that it reads."""
-        settings = asdict(self.config) | {"betas": list(self.config.betas)}
-        return {"config": settings, "text": zlib.crc32(self.windows.at(0).numpy().tobytes())}
+        return {
+            "config": asdict(self.config),
+            "text": zlib.crc32(self.windows.at(0).numpy().tobytes()),
+        }
 
 
 def averaged(tensor: Tensor) -> None:

@@ -1,11 +1,12 @@
 """A mask's training on disk."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ...checkpoint import load_training, restore, save_training
+from ...checkpoint import resume_training, save_training
 
 if TYPE_CHECKING:
     from ._learner import Learner
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def save_state(path: Path, learner: "Learner") -> None:
     """Write parameters, optimiser, noise and curve."""
     plain = {"step": learner.step, "curve": learner.curve}
-    save_training(path, _tensors(learner), plain, learner.optimizer)
+    save_training(path, _tensors(learner), plain, learner.optimizer, marks=_marks(learner))
 
 
 def load_state(path: Path, learner: "Learner") -> None:
@@ -23,13 +24,14 @@ def load_state(path: Path, learner: "Learner") -> None:
     Raises:
         RunError: the file is damaged, or of another training.
     """
-    tensors, plain = load_training(path, _tensors(learner))
+    own = _tensors(learner)
+    plain = resume_training(path, own, learner.optimizer, marks=_marks(learner))
     learner.step, learner.curve = plain["step"], plain["curve"]
-    with torch.no_grad():
-        learner.parameters.copy_(tensors["parameters"])
-        learner.multipliers.copy_(tensors["multipliers"])
-    learner.noise.set_state(tensors["noise"])
-    restore(learner.optimizer, tensors)
+    learner.noise.set_state(own["noise"])
+
+
+def _marks(learner: "Learner") -> dict[str, Any]:
+    return {"config": asdict(learner.config), "split": learner.split.name, "n": len(learner.split)}
 
 
 def _tensors(learner: "Learner") -> dict[str, torch.Tensor]:
