@@ -50,9 +50,9 @@ ENDS = {"": "value", "_low": "low", "_high": "high"}
 
 
 def strengths(steered: dict[str, Any]) -> list[dict[str, Any]]:
-    """Probabilities of both answers by strength, of the channel and of random ones."""
+    """Probabilities of both answers by strength: the channel, all of its place, random ones."""
     rows = []
-    for kind in ("steered", "random"):
+    for kind in ("steered", "whole", "random"):
         for some in steered[kind] if kind == "random" else [steered[kind]]:
             about = {"part": kind, "channel": some["channel"], "split": steered["split"]}
             about |= {"n": steered["n"], "moved": some["moved"]["value"]}

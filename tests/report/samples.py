@@ -137,6 +137,7 @@ def steer(random: int = 2) -> Json:
         "n": 40,
         "counterfactual": average(0.875),
         "steered": channel("1.attn.act_in.83", 0.5),
+        "whole": channel("1.attn.act_in", 0.625),
         "random": [channel(f"1.attn.act_in.{at}", -0.0625 * at) for at in range(random)],
         "tried": [{"channel": "1.attn.act_in.83", "move": 0.5}, {"channel": "b", "move": 0.1}],
     }

@@ -25,6 +25,7 @@ def test_strengths_in_the_terminal() -> None:
     assert "0.5 50.0% 50.0% 0.0–100.0% 50.0%" in text
     assert "found on quotes/train[:100] among 2" in text
     assert "moves it by 0.500, and its part of both answers by 1.00" in text
+    assert "; all of its place together by 0.625 and 1.25" in text
     assert "; 2 random channels by 0.0625 and 0.125 at most" in text
     assert "on the other prompt itself it is 87.5%" in text
 
@@ -40,7 +41,7 @@ def test_on_the_page(tmp_path: Path) -> None:
     assert "channel 1.attn.act_in.83" in page.text and "random channels" in page.text
     lines = [fields["points"] for name, fields in page.elements if name == "polyline"]
     steered = [
-        [tuple(map(float, point.split(","))) for point in drawn.split()] for drawn in lines[-3:]
+        [tuple(map(float, point.split(","))) for point in drawn.split()] for drawn in lines[-4:]
     ]
     own = steered[-1]  # drawn last, so on top
     assert own[0][0] < own[1][0] < own[2][0]  # strength goes to the right

@@ -63,6 +63,7 @@ class Steered:
     tried: int
     there: Average
     chosen: Steering
+    whole: Steering
     random: list[Steering]
 
     @classmethod
@@ -74,6 +75,7 @@ class Steered:
             tried=len(fields.children("tried")),
             there=Average.of(fields.child("counterfactual")),
             chosen=Steering.of(fields.child("steered")),
+            whole=Steering.of(fields.child("whole")),
             random=[Steering.of(item) for item in fields.children("random")],
         )
 
@@ -87,7 +89,8 @@ class Steered:
         """How far every channel moves the answer, fully patched."""
         random = sorted(self.random, key=lambda item: -abs(item.moved.value))
         rows = []
-        for which, some in [("steered", self.chosen), *(("random", item) for item in random)]:
+        first = [("steered", self.chosen), ("all of its place", self.whole)]
+        for which, some in [*first, *(("random", item) for item in random)]:
             rows.append([which, some.channel])
             for move in (some.moved, some.turned):
                 rows[-1] += [number(move.value), move.interval]
@@ -114,7 +117,9 @@ class Steered:
         """How far the channel moves it, and random ones at most."""
         words = [
             f"The channel moves it by {number(self.chosen.moved.value)}, and its part of both "
-            f"answers by {number(self.chosen.turned.value)}"
+            f"answers by {number(self.chosen.turned.value)}",
+            f"all of its place together by {number(self.whole.moved.value)} and "
+            f"{number(self.whole.turned.value)}",
         ]
         if self.random:
             most = [
@@ -156,7 +161,8 @@ def steered_section(stages: Sequence[tuple[str, Steered]]) -> Html:
 
 def _parts(title: str, found: Steered) -> list[Html]:
     chosen = [(row.strength, row.other) for row in found.chosen.rows]
-    lines = [Line(found.chosen.channel, chosen)]
+    whole = [(row.strength, row.other) for row in found.whole.rows]
+    lines = [Line(found.chosen.channel, chosen), Line("all of its place", whole)]
     for some in found.random:
         lines.append(Line("random channels", [(row.strength, row.other) for row in some.rows]))
     chart = strengths_chart(title, lines, found.there.value)

@@ -55,8 +55,20 @@ def test_between_two_copies_a_channel_is_patched(family):
 
         with attached([(tap, patched)]):
             wanted = model.logits(tokens)
-        difference = found.differences(tokens, others)[place][..., 1]
-        with found.steered(place, found.change(Channel(place, 1), difference)):
+        difference = found.differences(tokens, others)[place]
+        with found.steered(place, found.change([Channel(place, 1)], difference[..., [1]])):
+            assert gap(model.logits(tokens), wanted) <= 1e-5
+        everything = found.change(found.channels(place), difference)
+        stream = everything.shape[-1]  # behind it there may be channels of positions
+
+        def replaced(
+            whole: torch.Tensor, there: torch.Tensor = seen[0], to: int = stream
+        ) -> torch.Tensor:
+            return torch.cat([there[..., :to], whole[..., to:]], dim=-1)
+
+        with attached([(tap, replaced)]):
+            wanted = model.logits(tokens)
+        with found.steered(place, everything):
             assert gap(model.logits(tokens), wanted) <= 1e-5
 
 
@@ -64,7 +76,7 @@ def test_effects_are_what_a_small_strength_does(steering: Steering):
     found = effects(steering, TASK.test, size=4)
     step = 1e-3
     for channel in (Channel(0, 1), Channel(1, 2), Channel(2, 3), Channel(3, 4)):
-        up, down = steering.answers(TASK.test, channel, (step, -step))
+        up, down = steering.answers(TASK.test, [channel], (step, -step))
         odds = [(some.other.log() - some.own.log()).mean() for some in (up, down)]
         slope = (odds[0] - odds[1]) / (2 * step)
         assert found[channel.place][channel.index].item() == pytest.approx(slope.item(), rel=2e-2)
@@ -73,7 +85,7 @@ def test_effects_are_what_a_small_strength_does(steering: Steering):
 @torch.no_grad()
 def test_no_strength_changes_nothing(steering: Steering):
     channel = largest(effects(steering, TASK.test), 1)[0]
-    none, full = steering.answers(TASK.test, channel, (0.0, 1.0), size=4)
+    none, full = steering.answers(TASK.test, [channel], (0.0, 1.0), size=4)
     for row, item in enumerate(TASK.test.encoded):
         logits = steering.dense.logits(Tokens(torch.tensor([item.prompt])), keep=1)
         chances = logits[0, -1].softmax(dim=-1)
@@ -86,7 +98,7 @@ def test_no_strength_changes_nothing(steering: Steering):
 
 
 def test_the_counterfactual_prompts_themselves(steering: Steering):
-    (found,) = steering.answers(TASK.test, None, (1.0,))
+    (found,) = steering.answers(TASK.test, [], (1.0,))
     item = TASK.test.encoded[0]
     logits = steering.dense.logits(Tokens(torch.tensor([item.counterfactual])), keep=1)
     wanted = logits[0, -1].softmax(dim=-1)[item.counterfactual_answer[0]].item()
@@ -113,7 +125,9 @@ def test_names():
 
 def test_what_cannot_be_steered(steering: Steering):
     with pytest.raises(TaskError, match="answers of one token"):
-        steering.answers(word_task(answer_words=2).test, None, (1.0,))
+        steering.answers(word_task(answer_words=2).test, [], (1.0,))
+    with pytest.raises(TaskError, match="must be of one place"):
+        steering.answers(TASK.test, [Channel(0, 0), Channel(1, 0)], (1.0,))
     with pytest.raises(TaskError, match="tells the two prompts"):
         largest([torch.zeros(3)], 2)
     with pytest.raises(ModelError, match="other weights"):
@@ -121,7 +135,7 @@ def test_what_cannot_be_steered(steering: Steering):
 
 
 def test_the_models_are_left_as_they_were(steering: Steering):
-    steering.answers(TASK.test, Channel(0, 0), (0.5,))
+    steering.answers(TASK.test, [Channel(0, 0)], (0.5,))
     for model in (steering.dense, steering.sparse):
         assert all(p.requires_grad for p in model.hf.parameters())
         assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.hf.modules())

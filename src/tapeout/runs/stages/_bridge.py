@@ -137,6 +137,7 @@ class Steer(Stage):
 
     The channel is found on the train split: of those whose steering would do most to first order,
     among all channels of all places, the one that turns the model most towards the other answer.
+    Beside it all channels of its place are steered at once, which is as far as an edit there goes.
 
     Attributes:
         channel: its name, such as `1.attn.act_in.83`; empty for the one that is found.
@@ -178,31 +179,33 @@ class Steer(Stage):
             tried = [Channel.named(self.channel)]
         channel, moves = most_moving(steering, train, tried, size=self.batch_size)
         others = controls(sizes, channel, self.random, seed=self.seed)
+        sets = [[channel], steering.channels(channel.place), *([other] for other in others)]
         found = []
-        for done, some in enumerate([channel, *others]):
-            size = self.batch_size
-            found.append(steering.answers(task.test, some, self.strengths, size=size))
-            work.progress(done + 1, len(others) + 1)
-        (there,) = steering.answers(task.test, None, (1.0,), size=self.batch_size)
+        for done, some in enumerate(sets):
+            answers = steering.answers(task.test, some, self.strengths, size=self.batch_size)
+            found.append(self._facts(some[0].name if len(some) == 1 else some[0].site, answers))
+            work.progress(done + 1, len(sets))
+        (there,) = steering.answers(task.test, [], (1.0,), size=self.batch_size)
         return {
             "split": task.test.name,
             "train": train.name,
             "n": len(task.test),
             "counterfactual": _average(there.other),
-            "steered": self._facts(channel, found[0]),
-            "random": [self._facts(*pair) for pair in zip(others, found[1:], strict=True)],
+            "steered": found[0],
+            "whole": found[1],
+            "random": found[2:],
             "tried": [
                 {"channel": some.name, "move": move}
                 for some, move in zip(tried, moves, strict=True)
             ],
         }
 
-    def _facts(self, channel: Channel, found: list[Answers]) -> dict[str, Any]:
+    def _facts(self, which: str, found: list[Answers]) -> dict[str, Any]:
         """`moved`: the other answer's probability, fully patched less untouched; `turned`: the
         same of its part of both answers."""
         none, full = (found[self.strengths.index(strength)] for strength in (0.0, 1.0))
         return {
-            "channel": channel.name,
+            "channel": which,
             "moved": _average(full.other - none.other),
             "turned": _average(full.between - none.between),
             "rows": [

@@ -61,7 +61,7 @@ def most_moving(
     """
     moves = []
     for channel in channels:
-        none, full = steering.answers(split, channel, (0.0, 1.0), size=size)
+        none, full = steering.answers(split, [channel], (0.0, 1.0), size=size)
         moves.append((full.between - none.between).mean().item())
     return channels[max(range(len(moves)), key=moves.__getitem__)], moves
 

@@ -37,9 +37,14 @@ class Channel:
     index: int
 
     @property
+    def site(self) -> str:
+        """Such as `1.attn.act_in`."""
+        return f"{self.place // 2}.{SITES[self.place % 2]}"
+
+    @property
     def name(self) -> str:
         """Such as `1.attn.act_in.83`."""
-        return f"{self.place // 2}.{SITES[self.place % 2]}.{self.index}"
+        return f"{self.site}.{self.index}"
 
     @classmethod
     def named(cls, name: str) -> "Channel":
@@ -98,11 +103,16 @@ class Steering:
         seen = [self._read(some) for some in (tokens, others)]
         return [other - own for own, other in zip(*seen, strict=True)]
 
+    def channels(self, place: int) -> list[Channel]:
+        """All that a sublayer of the sparse model reads."""
+        return [Channel(place, index) for index in range(len(self.maps[place]))]
+
     def change(
-        self, channel: Channel, difference: Float[Tensor, "rows pos"]
+        self, channels: Sequence[Channel], differences: Float[Tensor, "rows pos channels"]
     ) -> Float[Tensor, "rows pos width"]:
-        """What the dense model's sublayer is to read in addition."""
-        return difference[..., None] * self.maps[channel.place][channel.index]
+        """What the dense model's sublayer is to read in addition, for channels of one place."""
+        rows = self.maps[channels[0].place][[channel.index for channel in channels]]
+        return differences.to(rows) @ rows
 
     def slopes(
         self, tokens: Tokens, ids: Int[Tensor, "rows two"]
@@ -130,42 +140,52 @@ class Steering:
             yield
 
     def answers(
-        self, split: Split, channel: Channel | None, strengths: Sequence[float], *, size: int = 64
+        self,
+        split: Split,
+        channels: Sequence[Channel],
+        strengths: Sequence[float],
+        *,
+        size: int = 64,
     ) -> list[Answers]:
         """Both answers' probabilities at every strength, in the split's order.
 
         Args:
             split: prompts with counterfactuals, and answers of one token to both.
-            channel: the one that is steered; None for the model on the counterfactual prompts.
+            channels: those that are steered together, of one place; none for the model on the
+                counterfactual prompts.
             strengths: 0 changes nothing, 1 makes up the whole difference.
             size: prompts at once.
 
         Raises:
-            TaskError: a prompt has no counterfactual, or not an answer of one token to both.
+            TaskError: a prompt has no counterfactual, or not an answer of one token to both; or
+                channels are of several places.
         """
+        if len({channel.place for channel in channels}) > 1:
+            raise TaskError("channels that are steered together must be of one place")
         rows: list[Tensor] = []
         found: list[list[Tensor]] = []
         for batch, ids in pairs_of(split, size):
             rows.append(batch.rows)
-            found.append(self._batch(batch, ids.to(self.dense.device), channel, strengths))
+            found.append(self._batch(batch, ids.to(self.dense.device), channels, strengths))
         order = torch.cat(rows).argsort()
         whole = torch.cat([torch.stack(part) for part in found], dim=1)[:, order]
         return [Answers(own=some[:, 0], other=some[:, 1]) for some in whole]
 
     @torch.no_grad()
     def _batch(
-        self, batch: Batch, ids: Tensor, channel: Channel | None, strengths: Sequence[float]
+        self, batch: Batch, ids: Tensor, channels: Sequence[Channel], strengths: Sequence[float]
     ) -> list[Tensor]:
         """By strength, the probabilities of both answers; each of shape [rows, 2]."""
         tokens, others = batch.tokens, batch.partners
         assert others is not None
         with self.dense.frozen(), self.sparse.frozen():
-            if channel is None:
+            if not channels:
                 return [_probabilities(self.dense, others, ids)] * len(strengths)
-            difference = self.differences(tokens, others)[channel.place][..., channel.index]
-            change, found = self.change(channel, difference.to(ids.device)), []
+            place, own = channels[0].place, [channel.index for channel in channels]
+            change = self.change(channels, self.differences(tokens, others)[place][..., own])
+            found: list[Tensor] = []
             for strength in strengths:
-                with self.steered(channel.place, strength * change):
+                with self.steered(place, strength * change):
                     found.append(_probabilities(self.dense, tokens, ids))
         return found
 

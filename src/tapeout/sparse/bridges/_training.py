@@ -97,8 +97,7 @@ def train_bridges(
     Losses are those of the paper: cross-entropy of the sparse model; at every place the errors of
     encoder and decoder; and KL from the dense model's predictions to those of every run that
     starts in one model and ends in the other. Errors train the bridges alone (section 2.3 says
-    that they train those, and KL the sparse weights): with the sparse model drawn to them too,
-    everything else gets worse. The dense model stays as it is.
+    that they train those, and KL the sparse weights). The dense model stays as it is.
 
     Args:
         dense: of any family whose sublayers follow each other.
