@@ -16,8 +16,8 @@ def main() -> None:
     found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     stages = found["stages"].values()
     (bridged,) = (stage["metrics"] for stage in stages if stage["kind"] == "bridge")
-    (steered,) = (stage["metrics"] for stage in stages if stage["kind"] == "steer")
-    rows = [*passes(bridged), *strengths(steered)]
+    steered = [stage for stage in stages if stage["kind"] == "steer"]
+    rows = [*passes(bridged), *(row for stage in steered for row in strengths(stage))]
     sys.argv[1] = f"runs/{found['recipe']}"
     seconds = sum(stage["seconds"] for stage in stages)
     before = f"tapeout run recipes/{found['recipe']}.yaml && "
@@ -49,12 +49,13 @@ def passes(bridged: dict[str, Any]) -> list[dict[str, Any]]:
 ENDS = {"": "value", "_low": "low", "_high": "high"}
 
 
-def strengths(steered: dict[str, Any]) -> list[dict[str, Any]]:
+def strengths(stage: dict[str, Any]) -> list[dict[str, Any]]:
     """Probabilities of both answers by strength: the channel, all of its place, random ones."""
-    rows = []
+    rows, steered = [], stage["metrics"]
     for kind in ("steered", "whole", "random"):
         for some in steered[kind] if kind == "random" else [steered[kind]]:
-            about = {"part": kind, "channel": some["channel"], "split": steered["split"]}
+            about = {"part": kind, "together": stage["settings"]["together"]}
+            about |= {"channel": some["channel"], "split": steered["split"]}
             about |= {"n": steered["n"], "moved": some["moved"]["value"]}
             about |= {"turned": some["turned"]["value"]}
             about |= {"most": steered["counterfactual"]["value"]}

@@ -24,9 +24,9 @@ def test_strengths_in_the_terminal() -> None:
     text = " ".join(drawn(*every({"moved": STAGES["moved"]})).split())
     assert "0.5 50.0% 50.0% 0.0–100.0% 50.0%" in text
     assert "found on quotes/train[:100] among 2" in text
-    assert "moves it by 0.500, and its part of both answers by 1.00" in text
+    assert "That moves it by 0.500, and its part of both answers by 1.00" in text
     assert "; all of its place together by 0.625 and 1.25" in text
-    assert "; 2 random channels by 0.0625 and 0.125 at most" in text
+    assert "; 2 random ones by 0.0625 and 0.125 at most" in text
     assert "on the other prompt itself it is 87.5%" in text
 
 

@@ -98,6 +98,16 @@ def test_a_channel_can_be_named(recipe: dict[str, Any], shared: Path):
     recipe["stages"]["steered"] |= {"channel": "the last"}
     with pytest.raises(TaskError, match="names no channel"):
         run_recipe(parse_recipe(recipe), shared / "odd")
+    recipe["stages"]["steered"] |= {"channel": "1.mlp.act_in.3", "together": 2}
+    with pytest.raises(RecipeError, match="leave together at 1"):
+        parse_recipe(recipe)
+    recipe["stages"]["steered"] |= {"channel": "", "together": 0}
+    with pytest.raises(RecipeError, match="start at 1"):
+        parse_recipe(recipe)
+    recipe["stages"]["steered"] |= {"together": 2}
+    run_recipe(parse_recipe(recipe), shared / "together")
+    found = metrics(shared / "together", "steered")
+    assert found["steered"]["channel"].endswith("and 1 more") and len(found["tried"]) <= 3
     recipe["stages"]["steered"] |= {"strengths": [1.0]}
     with pytest.raises(RecipeError, match="strengths need 0 and 1"):
         parse_recipe(recipe)
@@ -137,7 +147,7 @@ def test_the_command(recipe: dict[str, Any], shared: Path, monkeypatch: Any, cap
     small = ["--steps", 2, "--d-model", 16, "--length", 32, "--batch-size", 4]
     code, text = run(monkeypatch, capsys, "bridge", shared / "dense", *small)
     said = " ".join(text.split())  # tables wrap
-    assert code == 0 and "to sparse" in said and "random channels" in said, text
+    assert code == 0 and "to sparse" in said and "random ones" in said, text
     assert set(json.loads((shared / "dense/results.json").read_text())["stages"]) >= {
         "bridged",
         "steered",

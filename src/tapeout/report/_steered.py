@@ -15,9 +15,9 @@ from ._text import number, percent, span
 from ._values import Average
 
 WHAT = (
-    "Probability that the dense model gives to the answer of the other prompt of a pair, while one "
-    "channel that the sparse model reads is moved towards the other prompt; strength 1 makes up "
-    "the whole difference"
+    "Probability that the dense model gives to the answer of the other prompt of a pair, while "
+    "what the sparse model reads in these channels is moved towards the other prompt; strength 1 "
+    "makes up the whole difference"
 )
 
 
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Steering:
-    """One channel at all strengths."""
+    """One channel, or several at once, at all strengths."""
 
     channel: str
     moved: Average
@@ -86,7 +86,7 @@ class Steered:
 
     @property
     def moves(self) -> list[list[str]]:
-        """How far every channel moves the answer, fully patched."""
+        """How far each of them moves the answer, fully patched."""
         random = sorted(self.random, key=lambda item: -abs(item.moved.value))
         rows = []
         first = [("steered", self.chosen), ("all of its place", self.whole)]
@@ -114,9 +114,9 @@ class Steered:
 
     @property
     def summary(self) -> str:
-        """How far the channel moves it, and random ones at most."""
+        """How far that moves it, and random channels at most."""
         words = [
-            f"The channel moves it by {number(self.chosen.moved.value)}, and its part of both "
+            f"That moves it by {number(self.chosen.moved.value)}, and its part of both "
             f"answers by {number(self.chosen.turned.value)}",
             f"all of its place together by {number(self.whole.moved.value)} and "
             f"{number(self.whole.turned.value)}",
@@ -126,7 +126,7 @@ class Steered:
                 number(max(abs(move.value) for move in moves))
                 for moves in zip(*((item.moved, item.turned) for item in self.random), strict=True)
             ]
-            words.append(f"{len(self.random)} random channels by {most[0]} and {most[1]} at most")
+            words.append(f"{len(self.random)} random ones by {most[0]} and {most[1]} at most")
         return "; ".join(words)
 
 

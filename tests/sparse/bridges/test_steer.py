@@ -11,6 +11,7 @@ from tapeout.sparse.bridges import (
     effects,
     largest,
     most_moving,
+    named,
 )
 
 from ...tiny import Sizes, gap
@@ -84,7 +85,7 @@ def test_effects_are_what_a_small_strength_does(steering: Steering):
 
 @torch.no_grad()
 def test_no_strength_changes_nothing(steering: Steering):
-    channel = largest(effects(steering, TASK.test), 1)[0]
+    ((channel,),) = largest(effects(steering, TASK.test), 1)
     none, full = steering.answers(TASK.test, [channel], (0.0, 1.0), size=4)
     for row, item in enumerate(TASK.test.encoded):
         logits = steering.dense.logits(Tokens(torch.tensor([item.prompt])), keep=1)
@@ -108,19 +109,41 @@ def test_the_counterfactual_prompts_themselves(steering: Steering):
 def test_the_channel_is_the_one_that_moves_most(steering: Steering):
     sizes = effects(steering, TASK.train)
     some = largest(sizes, 5)
-    assert [sizes[c.place][c.index] for c in some] == sorted(
+    assert [sizes[c.place][c.index] for (c,) in some] == sorted(
         (size for row in sizes for size in row), reverse=True
     )[:5]
-    channel, moves = most_moving(steering, TASK.train, some)
-    assert moves[some.index(channel)] == max(moves)
-    others = controls(sizes, channel, 4, seed=1)
-    assert len(set(others)) == 4 and channel not in others
-    assert {other.place for other in others} == {channel.place}
-    assert all(sizes[other.place][other.index] != 0 for other in others)
+    chosen, moves = most_moving(steering, TASK.train, some)
+    assert moves[some.index(chosen)] == max(moves)
+    others = controls(sizes, chosen, 4, seed=1)
+    assert len({other for (other,) in others}) == 4 and chosen not in others
+    assert {other.place for (other,) in others} == {chosen[0].place}
+    assert all(sizes[other.place][other.index] != 0 for (other,) in others)
+
+
+def test_channels_that_are_tried_together():
+    sizes = [torch.tensor([0.0, 3.0, 1.0, -2.0]), torch.tensor([2.0, 0.5])]
+    # the third of all would start the first set again
+    assert largest(sizes, 3, together=2) == [
+        [Channel(0, 1), Channel(0, 2)],
+        [Channel(1, 0), Channel(1, 1)],
+    ]
+    assert [len(some) for some in largest(sizes, 2, together=9)] == [4, 2]
+
+
+def test_random_channels_are_disjoint_sets_of_the_place_then_of_others():
+    sizes = [torch.tensor([1.0, 0.0, 1.0]), torch.arange(1.0, 8.0)]
+    chosen = [Channel(1, 0), Channel(1, 1)]
+    sets = controls(sizes, chosen, 9)
+    assert [{some.place for some in own} for own in sets] == [{1}, {1}, {0}]
+    drawn = [some for own in sets for some in own]
+    assert len(set(drawn)) == 6 and not set(drawn) & {*chosen, Channel(0, 1)}
+    assert controls(sizes, chosen, 1) == sets[:1] != controls(sizes, chosen, 1, seed=1)
 
 
 def test_names():
-    assert Channel(0, 5).name == "0.attn.act_in.5" and Channel(3, 7).name == "1.mlp.act_in.7"
+    some = [Channel(0, 5), Channel(3, 7)]
+    assert [named([one]) for one in some] == ["0.attn.act_in.5", "1.mlp.act_in.7"]
+    assert named(some) == "0.attn.act_in.5 and 1 more"
 
 
 def test_what_cannot_be_steered(steering: Steering):

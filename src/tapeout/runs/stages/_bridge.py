@@ -23,6 +23,7 @@ from ...sparse.bridges import (
     effects,
     largest,
     most_moving,
+    named,
     train_bridges,
 )
 from ...tasks import Task
@@ -133,17 +134,19 @@ def _at(crossed: Crossed, place: int, dense: Tensor) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Steer(Stage):
-    """The dense model steered through one channel of the sparse one, and through random ones.
+    """The dense model steered through channels of the sparse one, and through random ones.
 
-    The channel is found on the train split: of those whose steering would do most to first order,
-    among all channels of all places, the one that turns the model most towards the other answer.
-    Beside it all channels of its place are steered at once, which is as far as an edit there goes.
+    They are found on the train split: of those whose steering would do most to first order, among
+    all channels of all places, the one that turns the model most towards the other answer. Beside
+    it all channels of its place are steered at once, which is as far as an edit there goes.
 
     Attributes:
-        channel: its name, such as `1.attn.act_in.83`; empty for the one that is found.
+        together: how many channels are steered at once: each that is tried is steered with the
+            others of its place that would do most.
+        channel: one by name, such as `1.attn.act_in.83`; empty for those that are found.
         candidates: how many channels are tried.
         tried_on: how many prompts of the train split they are tried on.
-        random: how many random channels to compare with, of the same place as far as it has them.
+        random: how many random sets to compare with, of the same place as far as it has them.
         strengths: 0 changes nothing, 1 makes up the whole difference to the other prompt; both
             are needed.
         seed: of the random channels.
@@ -155,6 +158,7 @@ class Steer(Stage):
     dense: str = ref(*DENSE)
     bridge: str = ref("bridge")
     task: str = ref(*TASKS)
+    together: int = 1
     channel: str = ""
     candidates: int = 16
     tried_on: int = 100
@@ -166,6 +170,10 @@ class Steer(Stage):
     def __post_init__(self) -> None:
         if not {0.0, 1.0} <= set(self.strengths):
             raise RecipeError("strengths need 0 and 1, between which a move is measured")
+        if self.together < 1 or self.candidates < 1:
+            raise RecipeError("together and candidates start at 1")
+        if self.channel and self.together > 1:
+            raise RecipeError("channel names one that is steered alone: leave together at 1")
 
     def run(self, work: Work) -> dict[str, Any]:
         dense: Model = work.inputs["dense"]
@@ -174,16 +182,19 @@ class Steer(Stage):
         steering = Steering(dense, work.inputs["bridge"], bridges)
         train = task.train.take(self.tried_on)
         sizes = effects(steering, train, size=self.batch_size)
-        tried = largest(sizes, self.candidates)
+        tried = largest(sizes, self.candidates, together=self.together)
         if self.channel:
-            tried = [Channel.named(self.channel)]
-        channel, moves = most_moving(steering, train, tried, size=self.batch_size)
-        others = controls(sizes, channel, self.random, seed=self.seed)
-        sets = [[channel], steering.channels(channel.place), *([other] for other in others)]
+            tried = [[Channel.named(self.channel)]]
+        chosen, moves = most_moving(steering, train, tried, size=self.batch_size)
+        sets = [
+            (named(chosen), chosen),
+            (chosen[0].site, steering.channels(chosen[0].place)),
+            *((named(s), s) for s in controls(sizes, chosen, self.random, seed=self.seed)),
+        ]
         found = []
-        for done, some in enumerate(sets):
+        for done, (which, some) in enumerate(sets):
             answers = steering.answers(task.test, some, self.strengths, size=self.batch_size)
-            found.append(self._facts(some[0].name if len(some) == 1 else some[0].site, answers))
+            found.append(self._facts(which, answers))
             work.progress(done + 1, len(sets))
         (there,) = steering.answers(task.test, [], (1.0,), size=self.batch_size)
         return {
@@ -195,7 +206,7 @@ class Steer(Stage):
             "whole": found[1],
             "random": found[2:],
             "tried": [
-                {"channel": some.name, "move": move}
+                {"channel": named(some), "move": move}
                 for some, move in zip(tried, moves, strict=True)
             ],
         }
