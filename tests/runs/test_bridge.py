@@ -144,10 +144,11 @@ def test_the_command(recipe: dict[str, Any], shared: Path, monkeypatch: Any, cap
     stages = recipe["stages"]
     dense = recipe | {"stages": {name: stages[name] for name in ("corpus", "dense")}}
     run_recipe(parse_recipe(dense), shared / "dense")
-    small = ["--steps", 2, "--d-model", 16, "--length", 32, "--batch-size", 4]
+    small = ["--together", 2, "--steps", 2, "--d-model", 16, "--length", 32, "--batch-size", 4]
     code, text = run(monkeypatch, capsys, "bridge", shared / "dense", *small)
     said = " ".join(text.split())  # tables wrap
     assert code == 0 and "to sparse" in said and "random ones" in said, text
+    assert "and 1 more" in said, text
     assert set(json.loads((shared / "dense/results.json").read_text())["stages"]) >= {
         "bridged",
         "steered",

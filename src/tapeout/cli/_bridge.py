@@ -11,6 +11,7 @@ def bridge(
     /,
     *,
     task: str = "single_double_quote",
+    together: int = 1,
     texts: str = "",
     n: int = 2000,
     density: float = 1 / 16,
@@ -32,6 +33,7 @@ def bridge(
         dense: The folder of a run that trained a dense model (`tapeout train --density 1`), whose
             corpus is read again; or any model, with --texts.
         task: The task between whose two answers DENSE is steered; empty for none.
+        together: How many channels of the sparse model are steered at once.
         texts: Read this task's prompts and answers instead of a corpus.
         n: How many of them to train on.
         density: The share of weights that stay in the sparse model.
@@ -56,7 +58,7 @@ def bridge(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    recipe = bridge_recipe(dense, task=task, texts=texts, n=n, settings=settings)
+    recipe = bridge_recipe(dense, task=task, together=together, texts=texts, n=n, settings=settings)
     place = Path(dense)
     own = beside(place, "bridged") if (place / "recipe.json").is_file() else None
     folder = out or own or Path("runs") / str(recipe["name"])

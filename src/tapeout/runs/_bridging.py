@@ -11,7 +11,13 @@ BRIDGED, STEERED = "bridged", "steered"
 
 
 def bridge_recipe(
-    dense: str, *, task: str = "", texts: str = "", n: int = 2000, settings: dict[str, Any]
+    dense: str,
+    *,
+    task: str = "",
+    together: int = 1,
+    texts: str = "",
+    n: int = 2000,
+    settings: dict[str, Any],
 ) -> dict[str, Any]:
     """From a dense model to a sparse one with bridges, and to the dense one steered.
 
@@ -19,6 +25,7 @@ def bridge_recipe(
         dense: a run's folder, whose last model and corpus are taken; or an alias, a folder, a
             `.gguf` file or a hub id.
         task: between whose answers it is steered; empty for none.
+        together: channels that are steered at once.
         texts: a task whose prompts and answers are read instead of a corpus.
         n: of these, how many to train on.
         settings: further keys of the `bridge` stage.
@@ -48,7 +55,7 @@ def bridge_recipe(
     if task:
         between = {"kind": "task", "name": task, "model": model, "minimum": 0.0}
         read = {"dense": model, "bridge": BRIDGED, "task": "steered-task"}
-        stages |= {"steered-task": between, STEERED: {"kind": "steer"} | read}
+        stages |= {"steered-task": between, STEERED: {"kind": "steer", "together": together} | read}
     return with_stages(recipe, stages)
 
 
