@@ -128,7 +128,10 @@ class Bridges(nn.Module):
             config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             if config["schema_version"] != SCHEMA_VERSION:
                 version = config["schema_version"]
-                raise ModelError(f"the bridges in {folder} have schema {version}: update Tapeout")
+                raise ModelError(
+                    f"the bridges in {folder} have schema {version}, and this Tapeout reads "
+                    f"{SCHEMA_VERSION}: open them with the one that wrote them, or train them again"
+                )
             sizes = config["places"], config["dense"], config["sparse"]
             bridges = cls(*sizes, share=config["share"], seed=0)
             bridges.load_state_dict(load_file(folder / WEIGHTS))
