@@ -13,7 +13,7 @@ import type { Bounds, CellTree, ConditioningTree, EnergyRow, EnergyTree, Frontie
 import { pictureButtons, tableButton } from "./save";
 import type { Value } from "./save";
 import type { Scene, Shape } from "./scene";
-import { series, theme } from "./theme";
+import { series, stroke, theme } from "./theme";
 import { count, isolated, number, percent } from "./text";
 
 type Point = Series["points"][number];
@@ -186,7 +186,7 @@ function span([value, low, high]: Bounds, write: (value: number | null) => strin
 function frontierScene(width: number, shown: FrontierTree[], lines: string[], size: boolean): Scene {
   const found = shown.map((own, place): Series => ({
     name: lines[place]!,
-    colour: series(place),
+    ...stroke(place),
     line: true,
     dots: true,
     // no size has no place on a logarithmic axis
@@ -215,7 +215,7 @@ function taken(sweep: SweepTree): (frame: Frame) => Shape[] {
 function accuracyScene(width: number, sweep: SweepTree): Scene {
   const line = (label: string, place: number, of: (point: SweepTree["points"][number]) => Bounds | undefined): Series => ({
     name: label,
-    colour: series(place),
+    ...stroke(place),
     line: true,
     dots: true,
     points: sweep.points.flatMap((point) => {
@@ -244,7 +244,7 @@ function energyScene(width: number, audit: EnergyTree, group: string, write: boo
   const layers = (place: number): EnergyRow[] => audit.models[place]?.groups.find(([own]) => own === group)?.[1] ?? [];
   const line = (label: string, place: number, rows: EnergyRow[], of: (row: EnergyRow) => number | null, dash?: number[]): Series => ({
     name: label,
-    colour: series(place),
+    ...stroke(place),
     line: true,
     dots: true,
     points: rows.flatMap((row) => {

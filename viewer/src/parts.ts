@@ -4,6 +4,7 @@ import { widthIn } from "./chart";
 import { el, name, replace, select } from "./dom";
 import type { Child } from "./dom";
 import type { Store } from "./hash";
+import { COLOURS, round } from "./theme";
 
 export class Parts {
   readonly element = el("div", { class: "parts" },
@@ -55,9 +56,13 @@ export class Parts {
   }
 }
 
+/** A short piece of a chart's line. */
+export function swatch(place: number): HTMLElement {
+  return el("span", { class: `swatch-line s${place % COLOURS} dash${round(place)}` });
+}
+
 /** Names of a chart's lines with their colours. */
 export function legend(lines: string[]): HTMLElement {
-  const items = lines.map((own, place) =>
-    el("li", {}, el("span", { class: `swatch-line s${place % 6}` }), name(own)));
+  const items = lines.map((own, place) => el("li", {}, swatch(place), name(own)));
   return el("ul", { class: "legend row" }, items);
 }

@@ -9,6 +9,9 @@ export interface Theme {
   series: string[];
 }
 
+export const COLOURS = 6;
+const DASHES = [undefined, [6, 3], [2, 2]];
+
 let known: Theme | null = null;
 
 export function theme(): Theme {
@@ -21,7 +24,7 @@ export function theme(): Theme {
       muted: of("muted"),
       rule: of("rule"),
       faint: of("faint"),
-      series: [0, 1, 2, 3, 4, 5].map((place) => of(`c${place}`)),
+      series: Array.from({ length: COLOURS }, (_, place) => of(`c${place}`)),
     };
   }
   return known;
@@ -38,6 +41,17 @@ export function inkOn(part: number): string {
 export function series(place: number): string {
   const colours = theme().series;
   return colours[place % colours.length] ?? "#888";
+}
+
+/** How often the colours have been gone through before this place. */
+export function round(place: number): number {
+  return Math.floor(place / COLOURS) % DASHES.length;
+}
+
+/** A line's colour, and its dash where another line has that colour. */
+export function stroke(place: number): { colour: string; dash?: number[] } {
+  const dash = DASHES[round(place)];
+  return { colour: series(place), ...(dash ? { dash } : {}) };
 }
 
 export function onTheme(changed: () => void): void {

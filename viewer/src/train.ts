@@ -6,14 +6,14 @@ import type { CurveTree } from "./data";
 import { el, name, replace, select } from "./dom";
 import type { Store } from "./hash";
 import type { Run } from "./model";
+import { swatch } from "./parts";
 import { probed } from "./probe";
 import { pictureButtons, tableButton } from "./save";
 import type { Scene } from "./scene";
-import { series as colour } from "./theme";
+import { stroke } from "./theme";
 import { count, isolated, number } from "./text";
 import type { Arrays } from "./unpack";
 
-const DASHES = [undefined, [6, 3], [2, 2]];
 const FIRST = /loss|objective|kl|validation/;
 
 interface Line {
@@ -55,16 +55,15 @@ export class TrainView {
     const controls = el("div", { class: "controls" },
       select("Stage", options, curve.name, (stage) => this.set({ stage, terms: "" })),
       select("Scale", [["", "logarithmic"], ["linear", "linear"]], this.store.get("scale"), (scale) => this.set({ scale })));
-    const boxes = all.map((line) => {
+    const boxes = all.map((line, place) => {
       const box = el("input", { type: "checkbox", checked: chosen.has(line.name) });
       box.addEventListener("change", () => {
         if (box.checked) chosen.add(line.name);
         else chosen.delete(line.name);
         this.set({ terms: [...chosen].join("\n") });
       });
-      const swatch = el("span", { class: `swatch-line s${all.indexOf(line) % 6}` });
       const last = line.points.at(-1);
-      return el("label", {}, box, swatch, name(line.name), el("small", {}, last ? `${number(last.y)} at the end` : ""));
+      return el("label", {}, box, swatch(place), name(line.name), el("small", {}, last ? `${number(last.y)} at the end` : ""));
     });
     const picked = el("fieldset", {}, el("legend", {}, "What is drawn"), el("div", { class: "checks" }, boxes));
     const width = widthIn(this.element);
@@ -92,10 +91,8 @@ export class TrainView {
 
 function drawn(width: number, shown: Line[], all: Line[], log: boolean, dots: Series["dots"] = false): Scene {
   const found = shown.map((line): Series => {
-    const place = all.indexOf(line);
-    const dash = DASHES[Math.floor(place / 6) % DASHES.length];
     const points = line.points.map(({ x, y }) => ({ x, y, title: `${isolated(line.name)} at step ${count(x)}: ${number(y)}` }));
-    return { name: line.name, colour: colour(place), points, line: true, dots, ...(dash ? { dash } : {}) };
+    return { name: line.name, ...stroke(all.indexOf(line)), points, line: true, dots };
   });
   return chart(width, found, { words: "step", log: false }, { words: "", log });
 }

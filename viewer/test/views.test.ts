@@ -8,6 +8,7 @@ import { BY_ROW, nearest, next, spots } from "../src/probe";
 import type { ArmTree, ComparedTree, FrontierTree, LearnedTree, PairTree, TensorTree } from "../src/results";
 import { ordered, readOrder, writeOrder } from "../src/sortable";
 import { imageOf, imageScene, levelOf, shortNames } from "../src/tensors";
+import { stroke } from "../src/theme";
 import { line, seen, sides } from "../src/trace";
 import { Packer } from "./helpers";
 
@@ -148,4 +149,9 @@ test("effects belong to the decomposition that they name", () => {
   expect([[...known("two").effects.keys()], [...known("two").examples.keys()]]).toEqual([[5], []]);
   expect(ratio({ ...effect, rest: 0.005 })).toBeCloseTo(4);
   expect(Number.isFinite(ratio(effect))).toBe(true);
+});
+
+test("no two of eighteen lines are drawn alike in colour and dash", () => {
+  const found = Array.from({ length: 18 }, (_, place) => [place % 6, stroke(place).dash]);
+  expect(new Set(found.map((own) => JSON.stringify(own))).size).toBe(18);
 });
