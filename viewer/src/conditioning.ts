@@ -2,12 +2,12 @@
 
 import { chart } from "./chart";
 import type { Frame, Series } from "./chart";
-import { el, name } from "./dom";
+import { el, name, table } from "./dom";
 import type { Child } from "./dom";
 import type { Store } from "./hash";
 import { heat } from "./heat";
 import type { Run } from "./model";
-import { Parts, legend } from "./parts";
+import { Parts, legend, swatch } from "./parts";
 import { probed } from "./probe";
 import type { Bounds, CellTree, ConditioningTree, EnergyRow, EnergyTree, FrontierTree, SweepTree, TransferTree } from "./results";
 import { pictureButtons, tableButton } from "./save";
@@ -66,23 +66,19 @@ export class ConditioningView {
     const scene = () => frontierScene(width, shown, lines, size);
     const head = ["Model", "Stage", "Nodes", "Share", "Accuracy", "Low", "High"];
     const rows = (): Value[][] => shown.flatMap((own) => own.points.map((point) => [own.model, own.name, ...point]));
-    const reached = shown.map((own, place): Child => {
-      const point = own.points.find(([nodes]) => nodes === own.chosen);
-      const words = point ? `${percent(point[1])} (${count(point[0])} nodes)` : "no size";
-      return [place ? "; " : "", name(lines[place]!), ` ${words}`];
-    });
+    const sizes = shown.map((own, place): Child[] => [[swatch(place), name(lines[place]!)], ...smallest(own)]);
+    const caption = `The smallest circuits from which no larger one falls below ${percent(shown[0]!.target)}, and accuracy with none`;
     return [
       el("h3", {}, "Circuits’ sizes before and after"),
       el("div", { class: "controls" },
         parts.choice("Frontiers of", "frontiers", groups.map((own) => [own, own])),
         parts.choice("Across", "by", ACROSS)),
-      legend(lines),
       el("figure", { class: "plot" },
         probed(scene(), `Accuracy of circuits over their size, ${isolated(group)}`),
         el("figcaption", {}, universes.size === 1 && shown[0]!.universe !== "" && ["Of ", el("code", {}, name(shown[0]!.universe)), ". "],
-          `The smallest that keep ${percent(shown[0]!.target)}: `, reached,
-          ". ", empties(shown, lines), "Whiskers are 95% intervals; the dashed line is the target. ",
+          "Whiskers are 95% intervals; the dashed line is the target. ",
           pictureButtons(scene, "frontiers"), " ", tableButton(head, rows, "frontiers"))),
+      table(caption, ["Model", "share", "nodes", "none"], sizes),
     ];
   }
 
@@ -167,10 +163,11 @@ export function linesOf(shown: FrontierTree[]): string[] {
 }
 
 /** What the replacement alone leaks. */
-function empties(shown: FrontierTree[], lines: string[]): Child[] {
-  const said = shown.flatMap((own, place): Child[] =>
-    own.points.filter(([nodes]) => nodes === 0).map(([, , accuracy]) => [name(lines[place]!), ` ${percent(accuracy)}`]));
-  return said.length ? ["With no nodes: ", said.map((one, place) => [place ? "; " : "", one]), ". "] : [];
+/** The share and nodes of the circuit that was chosen, and how often no circuit at all is right. */
+function smallest(own: FrontierTree): string[] {
+  const chosen = own.points.find(([nodes]) => nodes === own.chosen);
+  const empty = own.points.find(([nodes]) => nodes === 0);
+  return [chosen ? percent(chosen[1]) : "no size", chosen ? count(chosen[0]) : "–", empty ? percent(empty[2]) : "–"];
 }
 
 /** A point with its interval, unless something of it is not finite. */

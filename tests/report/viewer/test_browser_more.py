@@ -51,8 +51,8 @@ def test_conditioning(opened: Any, tmp_path: Path):
         "Where the MLPs’ activity lands",
         "Masks across model states",
     ]
-    said = view.locator("figcaption").first.inner_text()
-    assert "hard 25.0% (25 nodes)" in said and "With no nodes: base 0.0%; hard 0.0%" in said
+    sizes = [row.split() for row in view.locator("tbody").first.inner_text().splitlines()]
+    assert ["hard", "25.0%", "25", "0.0%"] in sizes
     point(view, "svg circle >> nth=1")
     assert re.search(r"base.*: 25 nodes \(25.0%\), 95.0% \[", told(view))
     view.locator("svg").first.press("ArrowLeft")
