@@ -25,7 +25,7 @@ class Problems(Stage):
     """Problems with worked solutions.
 
     Attributes:
-        model: whose chat template is used, with `chat`.
+        model: whose chat template is used, with `chat`; none unless it is named.
         name: `word-problems`, `gsm8k` or `gsm-symbolic`.
         options: what that takes, see `reasoning.word_problems` and its neighbours.
         chat: put problems as a chat, by the tokenizer's template.
@@ -33,7 +33,7 @@ class Problems(Stage):
 
     kind: ClassVar[str] = "problems"
     room: ClassVar[str] = "reasoning"
-    model: str = ref(*MODELS, optional=True)
+    model: str = ref(*MODELS, named=True)
     name: str = "word-problems"
     options: dict[str, Any] = field(default_factory=dict)
     chat: bool = False
