@@ -6,6 +6,7 @@ tapeout run recipes/NAME.yaml && python benchmarks/of_amplify.py RESULT runs/NAM
 import json
 import sys
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from _result import write
@@ -24,7 +25,19 @@ def main() -> None:
     for row in rows:
         span = f"{100 * row['gain']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
         print(f"{row['arm']:12} {row['localisation']:10} seed {row['seed']}: {span} points")
+    for (arm, localisation), gains in by_arm(rows).items():
+        spread = f" ± {100 * stdev(gains):.1f}" if len(gains) > 1 else ""
+        average = f"{100 * mean(gains):+.1f}{spread}"
+        print(f"{arm:12} {localisation:10} {len(gains)} divisions: {average} points")
     write(name, rows, seconds, before=before)
+
+
+def by_arm(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[float]]:
+    """The gains of every arm, one a division of the problems."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        found.setdefault((row["arm"], row["localisation"]), []).append(row["gain"])
+    return found
 
 
 def is_arm(stage: dict[str, Any]) -> bool:
@@ -79,7 +92,16 @@ def _arm(source: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:
     arm = "random mask" if circuit["kind"] == "random" else "mask"
     delta = source["metrics"]["delta"]
     sizes = {"share": circuit["metrics"]["share"], "delta_bytes": delta["bytes"]}
-    return {"arm": arm} | about | sizes
+    return {"arm": arm} | about | sizes | _promotes(circuit["metrics"].get("evidence"))
+
+
+def _promotes(evidence: dict[str, Any] | None) -> dict[str, Any]:
+    """By how many logits doubling a mask raises held-out pairs, over random masks of its kinds."""
+    if evidence is None:
+        return {}
+    names = {"value": "over_random", "low": "over_random_low", "high": "over_random_high"}
+    rise = {"n_pairs": evidence["n"], "rise": evidence["rise"]["value"]}
+    return rise | {name: evidence["over_random"][key] for key, name in names.items()}
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ for a number of rows. As a table:
     columns: {nodes: "{size:,}", right: "{teacher_forced_right} of {n}"}
     ```
 
-With `by: [method]`, rows of one method are one line, and `{auroc[mean]:.3f}`, `{auroc[least]}`,
-`{auroc[most]}` are those of its rows. Every page with numbers ends with the commands for them.
+With `by: [method]`, rows of one method are one line, and `{auroc[mean]:.3f}`, `{auroc[std]}`,
+`{auroc[least]}` and `{auroc[most]}` are those of its rows. Every page with numbers ends with the
+commands for them.
 """
 
 import json
@@ -19,6 +20,7 @@ import re
 import string
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import yaml
@@ -80,7 +82,7 @@ def _table(wanted: Mapping[str, Any], used: list[str]) -> str:
 
 
 def _grouped(rows: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
-    """A row for all that agree in the named fields; numbers become their mean, least and most."""
+    """A row for all that agree in the named fields; numbers become mean, spread and range."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(tuple(row.get(name) for name in names), []).append(row)
@@ -90,8 +92,8 @@ def _grouped(rows: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any
         for name, value in group[0].items():
             if name not in names and isinstance(value, int | float):
                 values = [row[name] for row in group]
-                mean = sum(values) / len(values)
-                whole[name] = {"mean": mean, "least": min(values), "most": max(values)}
+                whole[name] = {"mean": mean(values), "least": min(values), "most": max(values)}
+                whole[name]["std"] = stdev(values) if len(values) > 1 else None
         found.append(whole)
     return found
 

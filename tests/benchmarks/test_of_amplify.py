@@ -1,6 +1,6 @@
 from typing import Any
 
-from of_amplify import is_arm, row_of
+from of_amplify import by_arm, is_arm, row_of
 
 
 def stage(kind: str, inputs: dict[str, str], metrics: dict[str, Any], **settings: Any) -> dict:
@@ -30,7 +30,18 @@ def solve(model: str, against: str, right: float) -> dict:
 STAGES = {
     "before": solve("model", "", 0.5),
     "pairs": stage("pivots", {}, {"n": 12}, method="branching"),
-    "mask": stage("localise", {}, {"share": 0.015}),
+    "mask": stage(
+        "localise",
+        {},
+        {
+            "share": 0.015,
+            "evidence": {
+                "n": 9,
+                "rise": {"value": 0.3},
+                "over_random": {"value": 0.2, "low": 0.1, "high": 0.4},
+            },
+        },
+    ),
     "drawn": stage("random", {}, {"share": 0.015}),
     "problems": stage("problems", {}, {"sizes": {"train": 90}}),
     "masked": update("mask"),
@@ -64,3 +75,15 @@ def test_gains_are_beside_the_base_they_were_measured_against():
     assert (row["low"], row["high"], row["low_by_template"]) == (0.1, 0.3, -0.1)
     assert (row["kl_text"], row["side_effects"], row["seed"]) == (0.25, {}, 3)
     assert not is_arm(STAGES["before"])
+
+
+def test_a_masks_own_evidence_is_there_and_no_other_arm_has_any():
+    row = row_of(solve("masked", "before", 0.7), STAGES)
+    assert (row["n_pairs"], row["rise"], row["over_random"]) == (9, 0.3, 0.2)
+    assert (row["over_random_low"], row["over_random_high"]) == (0.1, 0.4)
+    assert "rise" not in row_of(solve("control", "before", 0.7), STAGES)
+
+
+def test_divisions_of_an_arm_are_taken_together():
+    rows = [row_of(solve("masked", "before", right), STAGES) for right in (0.7, 0.75)]
+    assert by_arm(rows) == {("mask", "branching"): [0.7 - 0.5, 0.75 - 0.5]}
