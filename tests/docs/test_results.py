@@ -36,9 +36,10 @@ def test_a_table(made: None):
 
 
 def test_a_table_of_groups(made: None):
-    columns = '{n: "{n}", right: "{right[mean]:.1f} ± {right[std]:.2f} ({right[least]} to {right[most]})"}'
+    right = "{right[mean]:.1f} ± {right[std]:.2f}, {right[least]} to {right[most]}"
+    columns = f'{{n: "{{n}}", right: "{right}"}}'
     text = results.filled(f"```results\nfile: some\nby: [n]\ncolumns: {columns}\n```")
-    assert text.startswith("| n | right |\n| --- | --- |\n| 4 | 2.0 ± 1.41 (1 to 3) |\n")
+    assert text.startswith("| n | right |\n| --- | --- |\n| 4 | 2.0 ± 1.41, 1 to 3 |\n")
 
 
 def test_a_page_without_numbers_stays_as_it_is(made: None):
