@@ -48,8 +48,9 @@ def is_arm(stage: dict[str, Any]) -> bool:
 def row_of(stage: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:
     """One changed model: how it was changed, and what it solves that its base did not.
 
-    `low` and `high` are the ends of the gain's paired 95% interval over problems, those with
-    `_by_template` of the one that draws whole templates.
+    `gained` and `lost` count problems that turned right and wrong; `low` and `high` are the ends of
+    the gain's paired 95% interval over problems, those with `_by_template` of the one that draws
+    whole templates.
     """
     source = stages[stage["inputs"]["model"]]
     change, solved = source["metrics"], stage["metrics"]
@@ -75,7 +76,7 @@ def row_of(stage: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-SPAN = ("value", "low", "high", "p")
+SPAN = ("value", "low", "high", "p", "gained", "lost")
 
 
 def _arm(source: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:

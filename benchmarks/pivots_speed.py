@@ -12,18 +12,22 @@ mean.
 import argparse
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from _result import write
+
+TEMPLATES = Path(__file__).parents[1] / "recipes" / "templates" / "products.yaml"
+"""One-step problems, of which a small model solves some."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--traces", type=int, default=50)
-    parser.add_argument("--limit", type=int, default=120)
+    parser.add_argument("--limit", type=int, default=40)
     parser.add_argument("--rows", type=int, default=32)
-    parser.add_argument("--steps", type=int, nargs="+", default=[1])
+    parser.add_argument("--templates", type=Path, default=TEMPLATES)
     asked = parser.parse_args()
 
     import tapeout
@@ -32,7 +36,7 @@ def main() -> None:
 
     began = time.perf_counter()
     model = tapeout.load(asked.model)
-    task = word_problems(steps=asked.steps)
+    task = word_problems(templates=asked.templates, steps=[1])
     config = TraceConfig(limit=asked.limit, batch_size=asked.rows, pairs=asked.traces)
     pairs = trace_pairs(model, task.train, task=task, config=config)
     print(pairs.counts, flush=True)
@@ -52,7 +56,7 @@ def main() -> None:
     row = {
         "model": asked.model,
         "dtype": str(next(model.hf.parameters()).dtype).removeprefix("torch."),
-        "task": "word-problems/train",
+        "task": f"word-problems/train ({asked.templates.stem})",
         "traces": n,
         "greedy_right": sum(pair.greedy.right for pair in pairs),
         "agreement": agreement(pivots, reference),

@@ -22,7 +22,7 @@ def update(circuit: str) -> dict:
 
 def solve(model: str, against: str, right: float) -> dict:
     counted = {"accuracy": {"value": right, "n": 40}, "answered": {"value": 1.0}, "split": "p/test"}
-    span = {"value": right - 0.5, "low": 0.1, "high": 0.3, "p": 0.01}
+    span = {"value": right - 0.5, "low": 0.1, "high": 0.3, "p": 0.01, "gained": 9, "lost": 2}
     gain = {"gain": {"by_problem": span, "by_template": span | {"low": -0.1}}}
     return stage("solve", {"model": model, "against": against}, counted | (gain if against else {}))
 
@@ -73,6 +73,7 @@ def test_gains_are_beside_the_base_they_were_measured_against():
     row = row_of(solve("masked", "before", 0.7), STAGES)
     assert (row["accuracy_base"], row["accuracy"], row["n_test"]) == (0.5, 0.7, 40)
     assert (row["low"], row["high"], row["low_by_template"]) == (0.1, 0.3, -0.1)
+    assert (row["gained"], row["lost"]) == (9, 2)
     assert (row["kl_text"], row["side_effects"], row["seed"]) == (0.25, {}, 3)
     assert not is_arm(STAGES["before"])
 
