@@ -32,6 +32,13 @@ def test_inputs_default_to_the_last_stage_of_their_kind():
     assert stages["scores"].inputs["means"].name == "means"
 
 
+def test_problems_read_a_model_only_if_it_is_named():
+    unnamed = parse(problems={"kind": "problems"}).stages[-1]
+    named = parse(problems={"kind": "problems", "model": "model"}).stages[-1]
+    assert unnamed.inputs["model"] is None
+    assert named.inputs["model"].name == "model"
+
+
 def test_a_key_depends_on_the_settings_and_on_what_is_read_only():
     before = keys(parse())
     after = keys(parse(frontier={"kind": "frontier", "bisections": 1}))
