@@ -11,6 +11,8 @@ from typing import Any
 
 from _result import write
 
+MOST_NAMES = 50
+
 
 def main() -> None:
     name, *folders = sys.argv[1:]
@@ -18,7 +20,8 @@ def main() -> None:
     for place, folder in enumerate(folders, start=2):
         found = json.loads((Path(folder) / "results.json").read_text(encoding="utf-8"))
         stages = found["stages"]
-        rows += [row_of(stage, stages) for stage in stages.values() if is_arm(stage)]
+        arms = [stage for stage in stages.values() if is_arm(stage)]
+        rows += [row_of(arm, stages) | components_of(arm, stages, Path(folder)) for arm in arms]
         sys.argv[place] = f"runs/{found['recipe']}"
         seconds += sum(stage["seconds"] for stage in stages.values())
         before += f"tapeout run recipes/{found['recipe']}.yaml && "
@@ -77,6 +80,19 @@ def row_of(stage: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:
 
 
 SPAN = ("value", "low", "high", "p", "gained", "lost")
+
+
+def components_of(
+    stage: dict[str, Any], stages: dict[str, Any], folder: Path
+) -> dict[str, list[str]]:
+    """Names of what was updated, where it is not many."""
+    from tapeout.circuits import Circuit
+
+    circuit = stages[stage["inputs"]["model"]]["inputs"].get("circuit")
+    if not circuit:
+        return {}
+    names = Circuit.load(folder / "stages" / circuit).nodes()
+    return {"components": names} if len(names) <= MOST_NAMES else {}
 
 
 def _arm(source: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:

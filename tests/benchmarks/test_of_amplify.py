@@ -1,6 +1,11 @@
+from pathlib import Path
 from typing import Any
 
-from of_amplify import by_arm, is_arm, row_of
+from of_amplify import MOST_NAMES, by_arm, components_of, is_arm, row_of
+
+from tapeout.circuits import Circuit, Universe
+
+from ..tiny import Sizes, tiny
 
 
 def stage(kind: str, inputs: dict[str, str], metrics: dict[str, Any], **settings: Any) -> dict:
@@ -88,3 +93,15 @@ def test_a_masks_own_evidence_is_there_and_no_other_arm_has_any():
 def test_divisions_of_an_arm_are_taken_together():
     rows = [row_of(solve("masked", "before", right), STAGES) for right in (0.7, 0.75)]
     assert by_arm(rows) == {("mask", "branching"): [0.7 - 0.5, 0.75 - 0.5]}
+
+
+def test_a_small_mask_is_named(tmp_path: Path):
+    universe = Universe.of(tiny("llama", Sizes(layers=5)).shape, "mlp.post_act")
+    assert universe.size > MOST_NAMES
+    circuit = Circuit.of(universe, ["0.mlp.post_act.3"])
+    circuit.save(tmp_path / "stages" / "mask")
+    arm = solve("masked", "before", 0.7)
+    assert components_of(arm, STAGES, tmp_path) == {"components": ["0.mlp.post_act.3"]}
+    Circuit.full(universe).save(tmp_path / "stages" / "mask")
+    assert components_of(arm, STAGES, tmp_path) == {}
+    assert components_of(solve("all", "before", 0.7), STAGES, tmp_path) == {}
