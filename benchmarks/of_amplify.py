@@ -60,7 +60,7 @@ def row_of(stage: dict[str, Any], stages: dict[str, Any]) -> dict[str, Any]:
     base = stages[stage["inputs"]["against"]]["metrics"]
     row = _arm(source, stages) | {
         "seed": source["settings"]["seed"],
-        "learning_rate": change["origin"]["learning_rate"],
+        "learning_rate": change["origin"]["config"]["learning_rate"],
         "step": change["step"],
         "split": solved["split"],
         "n_test": solved["accuracy"]["n"],

@@ -21,7 +21,12 @@ def stage(kind: str, inputs: dict[str, str], metrics: dict[str, Any], **settings
 def update(circuit: str) -> dict:
     kl = {"kl_to_base": {"value": 0.25}}
     delta = {"bytes": 70, "share": 0.5}
-    metrics = {"origin": {"learning_rate": 0.1}, "step": 4, "others": {"text": kl}, "delta": delta}
+    metrics = {
+        "origin": {"config": {"learning_rate": 0.1}},
+        "step": 4,
+        "others": {"text": kl},
+        "delta": delta,
+    }
     return stage("amplify", {"pivots": "pairs", "circuit": circuit}, metrics)
 
 
@@ -55,7 +60,7 @@ STAGES = {
     "tuned": stage(
         "tune",
         {"problems": "problems"},
-        {"origin": {"learning_rate": 0.1}, "step": 4, "others": {}},
+        {"origin": {"config": {"learning_rate": 0.1}}, "step": 4, "others": {}},
         learn=0,
     ),
 }
