@@ -104,6 +104,36 @@ def test_before_verification_it_says_what_is_missing(tmp_path: Path) -> None:
     assert "No stage of this run has finished" in top(tmp_path, {})
 
 
+def solves(right: int, **inputs: str) -> dict[str, Any]:
+    accuracy = {"split": "problems/test", "accuracy": share(right, 40), "answered": share(40, 40)}
+    if not inputs:
+        return stage("solve", accuracy)
+    gain = {"value": (right - 20) / 40, "low": -0.05, "high": 0.25, "p": 0.03}
+    return stage("solve", accuracy | {"gain": {"by_problem": gain}}, inputs=inputs)
+
+
+def test_a_changed_model_is_said_beside_its_base_and_beside_a_random_change(tmp_path: Path) -> None:
+    update = samples.load() | {"n": 8, "step": 4, "base_score": 0.5, "score": 0.75, "others": {}}
+    stages = {
+        "mask": stage("select"),
+        "drawn": stage("random", samples.select(), inputs={"circuit": "mask"}),
+        "better": stage("amplify", update, inputs={"circuit": "mask"}),
+        "control": stage("amplify", update, inputs={"circuit": "drawn"}),
+        "all": stage("amplify", update),
+        "before": solves(20),
+        "all solves": solves(25, model="all", against="before"),
+    }
+    text = top(tmp_path, stages)
+    assert "all solves 62.5% of problems/test (n = 40) against 50.0% before: +12.5" in text
+    assert "[−5.0, +25.0] points." in text and "components" not in text
+    del stages["all solves"]
+    stages["better solves"] = solves(26, model="better", against="before")
+    stages["control solves"] = solves(22, model="control", against="before")
+    text = top(tmp_path, stages)
+    assert "better solves 65.0%" in text and "an update of 25.0% of the components" in text
+    assert "As many random ones gain +5.0 [−5.0, +25.0] points." in text
+
+
 def test_no_model_is_named_where_there_is_doubt(tmp_path: Path) -> None:
     two = {"other": stage("load", samples.load() | {"source": "gpt2"})} | whole()
     text = top(tmp_path, two)

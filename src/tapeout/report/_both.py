@@ -20,6 +20,8 @@ class Both:
         rows: as many cells each.
         note: what has to be known to read it.
         words: the columns that hold words and not numbers.
+
+    Columns that no row fills are left out.
     """
 
     title: str
@@ -31,16 +33,23 @@ class Both:
     def drawn(self) -> Table:
         """For the terminal."""
         found = plain(self.title)
-        for place, head in enumerate(self.heads):
+        for place in self._filled:
             side = "left" if place in self.words else "right"
-            found.add_column(Text(head.lower()), justify=side, overflow="fold")
+            found.add_column(Text(self.heads[place].lower()), justify=side, overflow="fold")
         for row in self.rows:
-            found.add_row(*map(Text, row))
+            found.add_row(*(Text(row[place]) for place in self._filled))
         found.caption = Text(self.note) if self.note else None
         return found
 
     def html(self) -> Html:
         """For the page."""
         caption = name(f"{self.title}. {self.note}" if self.note else self.title)
-        cells = [[name(cell) for cell in row] for row in self.rows]
-        return table(caption, self.heads, [(None, cells)], label=self.title, words=self.words)
+        cells = [[name(row[place]) for place in self._filled] for row in self.rows]
+        heads = [self.heads[place] for place in self._filled]
+        words = [at for at, place in enumerate(self._filled) if place in self.words]
+        return table(caption, heads, [(None, cells)], label=self.title, words=words)
+
+    @property
+    def _filled(self) -> list[int]:
+        places = range(len(self.heads))
+        return [place for place in places if any(row[place] for row in self.rows)]

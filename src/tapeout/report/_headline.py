@@ -1,10 +1,12 @@
 """What a reader with ten seconds takes home: sentences that the results bear out, nothing else."""
 
+from ._amplified import Gain
 from ._decomposed import directions_sentence
 from ._evidence import Evidence
 from ._html import Html, join, name
-from ._results import Results, Stage
+from ._results import MODELS, Results, Stage
 from ._text import accuracy_words, joined, number, part_words, percent, setting_words, share
+from ._values import Share
 from ._views import Frontier, Sizes
 
 _SAME_SPEED = 0.03
@@ -19,6 +21,8 @@ def headline(results: Results) -> list[Html]:
         return [_sized(results, *results.frontiers[0]), *_cut_out(results, None)]
     if compared := results.of_kind("directions"):
         return [directions_sentence(compared[0].metrics)]
+    if gained := _gained(results):
+        return gained
     if results.tasks:
         stage, task = results.tasks[0]
         accuracy = task.worth.accuracy
@@ -128,6 +132,44 @@ def _speed_words(speed: float) -> str:
     if speed > 1:
         return f"runs {number(speed)} times as fast"
     return f"runs slower, at {number(speed)} times the full model’s tokens per second"
+
+
+def _gained(results: Results) -> list[Html]:
+    """What the run's first changed model solves beside its base, and what a random change does."""
+    beside = [stage for stage in results.of_kind("solve") if "gain" in stage.metrics]
+    if not beside:
+        return []
+    first = beside[0]
+    change = results.input(first, "model", *MODELS)
+    base = results.stage(first.inputs.get("against", ""))
+    found = _solved(first)
+    before = f" against {percent(_solved(base).value)} before" if base else ""
+    said = join(
+        name(change.name if change else first.name),
+        f" solves {percent(found.value)} of ",
+        name(first.metrics.text("split")),
+        f" (n = {found.n:,}){before}: {_gain(first)} points",
+    )
+    circuit = change and results.circuit_of(change)
+    if not circuit:
+        return [join(said, ".")]
+    touched = share(circuit.metrics.finite("share"))
+    sentences = [join(said, f", by an update of {touched} of the components.")]
+    for stage in beside[1:]:
+        other = results.input(stage, "model", *MODELS)
+        drawn = other and results.circuit_of(other)
+        same = stage.inputs.get("against") == first.inputs.get("against")
+        if same and drawn and drawn.kind == "random" and results.circuit_of(drawn) is circuit:
+            sentences.append(join(f"As many random ones gain {_gain(stage)} points."))
+    return sentences
+
+
+def _solved(stage: Stage) -> Share:
+    return Share.of(stage.metrics.child("accuracy"))
+
+
+def _gain(stage: Stage) -> str:
+    return Gain.of(stage.metrics.child("gain").child("by_problem")).cells[0]
 
 
 def _subject(results: Results, stage: Stage, before: str = "") -> Html:
