@@ -9,9 +9,9 @@ from tapeout.sparse.bridges import (
     Steering,
     controls,
     effects,
+    label_of,
     largest,
     most_moving,
-    set_name,
 )
 
 from ...tiny import Sizes, gap
@@ -142,8 +142,8 @@ def test_random_channels_are_disjoint_sets_of_the_place_then_of_others():
 
 def test_names():
     some = [Channel(0, 5), Channel(3, 7)]
-    assert [set_name([one]) for one in some] == ["0.attn.act_in.5", "1.mlp.act_in.7"]
-    assert set_name(some) == "0.attn.act_in.5 and 1 more"
+    assert [label_of([one]) for one in some] == ["0.attn.act_in.5", "1.mlp.act_in.7"]
+    assert label_of(some) == "0.attn.act_in.5 and 1 more"
 
 
 def test_what_cannot_be_steered(steering: Steering):

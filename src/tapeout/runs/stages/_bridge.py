@@ -21,9 +21,9 @@ from ...sparse.bridges import (
     controls,
     crossings,
     effects,
+    label_of,
     largest,
     most_moving,
-    set_name,
     train_bridges,
 )
 from ...tasks import Task
@@ -187,9 +187,9 @@ class Steer(Stage):
             tried = [[Channel.named(self.channel)]]
         chosen, moves = most_moving(steering, train, tried, size=self.batch_size)
         sets = [
-            (set_name(chosen), chosen),
+            (label_of(chosen), chosen),
             (chosen[0].site, steering.channels(chosen[0].place)),
-            *((set_name(s), s) for s in controls(sizes, chosen, self.random, seed=self.seed)),
+            *((label_of(s), s) for s in controls(sizes, chosen, self.random, seed=self.seed)),
         ]
         found = []
         for done, (which, some) in enumerate(sets):
@@ -206,7 +206,7 @@ class Steer(Stage):
             "whole": found[1],
             "random": found[2:],
             "tried": [
-                {"channel": set_name(some), "move": move}
+                {"channel": label_of(some), "move": move}
                 for some, move in zip(tried, moves, strict=True)
             ],
         }

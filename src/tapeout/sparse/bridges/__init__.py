@@ -4,7 +4,7 @@ from ._bridge import Bridge, Bridges
 from ._hybrid import Entering, Passed, Sublayers, paired
 from ._losses import Wanted, nmse
 from ._measure import Crossed, Crossings, crossings
-from ._pick import controls, effects, largest, most_moving, set_name
+from ._pick import controls, effects, label_of, largest, most_moving
 from ._steer import Answers, Channel, Steering
 from ._training import Bridged, BridgeTrainer, BridgeTraining, train_bridges
 
@@ -26,10 +26,10 @@ __all__ = [
     "controls",
     "crossings",
     "effects",
+    "label_of",
     "largest",
     "most_moving",
     "nmse",
     "paired",
-    "set_name",
     "train_bridges",
 ]

@@ -93,7 +93,7 @@ def controls(
     return sets[:count]
 
 
-def set_name(channels: Sequence[Channel]) -> str:
+def label_of(channels: Sequence[Channel]) -> str:
     """Such as `1.attn.act_in.83 and 15 more`."""
     more = len(channels) - 1
     return f"{channels[0].name} and {more} more" if more else channels[0].name
