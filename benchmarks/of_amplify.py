@@ -11,7 +11,7 @@ from typing import Any
 
 from _result import write
 
-MOST_NAMES = 50
+MOST_NAMES = 64
 
 
 def main() -> None:

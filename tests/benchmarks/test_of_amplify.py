@@ -101,7 +101,7 @@ def test_divisions_of_an_arm_are_taken_together():
 
 
 def test_a_small_mask_is_named(tmp_path: Path):
-    universe = Universe.of(tiny("llama", Sizes(layers=5)).shape, "mlp.post_act")
+    universe = Universe.of(tiny("llama", Sizes(layers=6)).shape, "mlp.post_act")
     assert universe.size > MOST_NAMES
     circuit = Circuit.of(universe, ["0.mlp.post_act.3"])
     circuit.save(tmp_path / "stages" / "mask")
