@@ -3,12 +3,16 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeout.amplify import Pair, Solver, Trace, TraceConfig, prefix_pivot
+from tapeout.amplify._branching import branching_pivots
+from tapeout.amplify._paired import trace_pairs
 from tapeout.amplify._pivots import Pivot, record
 from tapeout.amplify._quota import choose, missing
+from tapeout.amplify._sequential import sequential_pivot
 from tapeout.amplify._traces import greedy_traces, opposite, opposites, sampled_traces
 from tapeout.errors import AmplifyError
 from tapeout.generation import Sampling
@@ -142,3 +146,24 @@ def test_a_record_wants_what_leads_to_the_right_answer(right):
 def test_settings_that_make_no_pairs_are_told(changes, told):
     with pytest.raises(AmplifyError, match=told):
         TraceConfig(**changes)
+
+
+def test_samples_can_be_drawn_in_another_dtype(monkeypatch):
+    model, seen = parity.model(), []
+    write = Solver.write
+
+    def noted(self, problems, sampling=None):
+        seen.append((sampling is not None, next(self.model.hf.parameters()).dtype))
+        return write(self, problems, sampling)
+
+    monkeypatch.setattr(Solver, "write", noted)
+    config = replace(CONFIG, sample_dtype="bfloat16", batch_size=8)
+    pairs = trace_pairs(model, TASK.train, task=TASK, config=config)
+    assert set(seen) == {(False, torch.float32), (True, torch.bfloat16)}
+    assert next(model.hf.parameters()).dtype == torch.float32
+    plain = greedy_traces(solver(), [pair.problem for pair in pairs])
+    assert [pair.greedy for pair in pairs] == plain
+    at_work = solver()
+    pivots = branching_pivots(at_work, pairs.pairs)
+    for pair, found in zip(pairs, pivots, strict=True):
+        assert found.pivot == sequential_pivot(at_work, pair)

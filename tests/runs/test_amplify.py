@@ -101,6 +101,21 @@ def test_a_model_is_no_better_than_itself(recipe: dict[str, Any], tmp_path: Path
     assert gain["value"] == gain["low"] == gain["high"] == 0 and gain["p"] == 1
 
 
+def test_a_base_is_scored_by_an_earlier_stage(recipe: dict[str, Any], tmp_path: Path):
+    kept = ("model", "problems", "before", "pivots")
+    stages = {name: recipe["stages"][name] for name in kept}
+    stages["known"] = {"kind": "solve", "split": "validation", "limit": 8}
+    every = recipe["stages"]["amplified"] | {"circuit": "", "rates": [0.1], "steps": 1}
+    stages |= {"alone": every | {"before": ""}, "behind": every | {"before": "known"}}
+    run_recipe(parse_recipe({"name": "all", "stages": stages}), tmp_path / "run")
+    found = metrics(tmp_path / "run")
+    assert found["alone"]["scores"] == found["behind"]["scores"]
+    assert found["behind"]["base_score"] == found["known"]["accuracy"]["value"]
+    stages["behind"] |= {"before": "before"}
+    with pytest.raises(RecipeError, match=r"needs the base's of .*validation"):
+        run_recipe(parse_recipe({"name": "all", "stages": stages}), tmp_path / "other")
+
+
 def test_without_a_circuit_every_weight_moves(recipe: dict[str, Any], tmp_path: Path):
     kept = ("model", "problems", "before", "pivots")
     stages = {name: recipe["stages"][name] for name in kept}

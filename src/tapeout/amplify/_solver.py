@@ -1,7 +1,10 @@
 """A model at work on a task's problems: what it writes, and whether that ends in a right answer."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import torch
 
 from ..generation import Sampling, SharedPrefix, Stops, choices, generate
 from ..models import Model
@@ -64,6 +67,12 @@ class Solver:
         self.prefix_ids: Ids = tuple(task.prefix_ids(model.tokenizer))
         self._prefix = SharedPrefix(self.prefix_ids) if self.prefix_ids else None
         self.stops = Stops.of(model.tokenizer, strings=task.stops)
+
+    def in_dtype(self, name: str) -> "Solver":
+        """The same with a copy of the weights in another dtype, such as `bfloat16`."""
+        hf = copy.deepcopy(self.model.hf).to(getattr(torch, name))
+        model = self.model.sibling(hf, f"{self.model.name} ({name})")
+        return Solver(model, self.task, limit=self.limit, batch_size=self.batch_size)
 
     def prompt(self, problem: Problem) -> Ids:
         """What stands between the shared prompt and a trace."""

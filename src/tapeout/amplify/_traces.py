@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import AmplifyError
 from ..generation import Sampling
@@ -30,6 +31,9 @@ class TraceConfig:
             left out. None takes them as they come, which is mostly pairs whose greedy trace is
             right: a right chain is more easily lost than found.
         batch_size: rows at once. Samples depend on it.
+        sample_dtype: of the weights that draw samples, such as `bfloat16`, which many processors
+            run twice as fast; empty for the model's own. All else is the model's own in any case:
+            a sample is text to part, whatever wrote it.
     """
 
     limit: int = 256
@@ -42,6 +46,7 @@ class TraceConfig:
     pairs: int | None = None
     right_share: float | None = None
     batch_size: int = 32
+    sample_dtype: Literal["", "float32", "bfloat16", "float16"] = ""
 
     def __post_init__(self) -> None:
         if min(self.limit, self.samples, self.batch_size) < 1:
@@ -109,7 +114,7 @@ def opposites(
     Problems that are through make room in the batch for more samples of the others.
 
     Args:
-        solver: what writes.
+        solver: what samples.
         greedy: the greedy traces.
         config: temperatures and how often to try.
         kinds: for which greedy traces to sample: right ones, wrong ones or both.

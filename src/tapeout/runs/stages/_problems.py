@@ -113,14 +113,16 @@ class Solve(Stage):
         )
         (work.folder / "solved.json").write_text(json.dumps(found.right), encoding="utf-8")
         before: list[bool] | None = work.inputs["against"]
+        weights = work.inputs["model"].fingerprint.weights
+        metrics = found.to_dict() | {"weights": weights, "limit": self.limit}
         if before is None:
-            return found.to_dict()
+            return metrics
         if work.metrics["against"]["split"] != found.split.name or len(before) != len(found.right):
             raise RecipeError(
                 f"{self.against} is of {work.metrics['against']['split']} (n = {len(before)}), "
                 f"this of {found.split.name} (n = {len(found.right)}): compare the same problems"
             )
-        return found.to_dict() | {"gain": _gain(before, found)}
+        return metrics | {"gain": _gain(before, found)}
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> list[bool]:
         return json.loads((folder / "solved.json").read_text(encoding="utf-8"))

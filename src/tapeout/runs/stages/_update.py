@@ -15,6 +15,7 @@ from ...amplify import (
     solves,
     sweep,
 )
+from ...errors import RecipeError
 from ...models import Model, load
 from ...reasoning import ProblemSplit, ReasoningTask
 from ...tasks import Task
@@ -33,6 +34,7 @@ class Better(Stage):
     Attributes:
         problems: the step and the learning rate are chosen by how many of their validation split
             the model solves.
+        before: a `solve` of the base on those problems, which are then not solved again here.
         watched: tasks or texts on which the model is compared with its base, on their test splits.
         rates: learning rates to choose from; none takes `learning_rate`.
         take: only the first so many problems of the validation split; 0 takes all.
@@ -43,6 +45,7 @@ class Better(Stage):
     room: ClassVar[str] = "amplify"
     model: str = ref(*MODELS)
     problems: str = ref(*PROBLEMS)
+    before: str = ref("solve", named=True)
     watched: tuple[str, ...] = refs(*TASKS)
     rates: tuple[float, ...] = ()
     take: int = 0
@@ -59,6 +62,7 @@ class Better(Stage):
         how: dict[str, Any] = {"limit": self.limit, "batch_size": self.batch_size}
         return {
             "evaluate": solves(self._validation(work), task=task, **how),
+            "base_score": self._base_score(work),
             "rates": self.rates or (self.learning_rate,),
             "checkpoints": checkpoints,
             "progress": work.progress,
@@ -88,6 +92,21 @@ class Better(Stage):
             "origin": best.origin,
             "others": {name: beside(best.base, best.model, other) for name, other in named},
         }
+
+    def _base_score(self, work: Work) -> float | None:
+        if not self.before:
+            return None
+        solved, split = work.metrics["before"], self._validation(work)
+        own = in_float32(work.inputs["model"]).fingerprint.weights
+        wanted = {"split": split.name, "n": len(split), "limit": self.limit, "weights": own}
+        if wrong := [key for key, value in wanted.items() if solved[key] != value]:
+            raise RecipeError(
+                f"{self.before} says what {'another model' if 'weights' in wrong else 'the base'} "
+                f"solves of {solved['split']} (n = {solved['n']}, limit {solved['limit']}); this "
+                f"needs the base's of {split.name} (n = {len(split)}, limit {self.limit}): name "
+                "such a stage, or leave `before` out"
+            )
+        return solved["accuracy"]["value"]
 
     def _validation(self, work: Work) -> ProblemSplit:
         return problems_of(work.inputs["problems"], "validation", self.take)
