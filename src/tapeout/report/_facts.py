@@ -38,21 +38,33 @@ _KNOWN = {
 
 def task_section(results: Results) -> Html:
     """Models and tasks."""
-    models = [
-        facts(
-            [
-                ("Model", name(model.source)),
-                ("Family", name(model.family)),
-                ("Layers", f"{model.layers:,}"),
-                ("Parameters", f"{model.parameters:,}"),
-                ("Weights", code(model.weights)),
-            ]
-        )
-        for _, model in results.models
-    ]
     defined = _definitions(results)
     tasks = [_task(task, defined) for _, task in results.tasks]
-    return section("Task and model", *models, *tasks)
+    return section("Task and model", *_models(results), *tasks)
+
+
+FEW = 2
+"""So many models are described one by one; more are a table."""
+
+
+def _models(results: Results) -> list[Html]:
+    head = ["Model", "Family", "Layers", "Parameters", "Weights"]
+    rows = [
+        [
+            name(model.source),
+            name(model.family),
+            f"{model.layers:,}",
+            f"{model.parameters:,}",
+            code(model.weights),
+        ]
+        for _, model in results.models
+    ]
+    if len(rows) <= FEW:
+        return [facts(list(zip(head, row, strict=True))) for row in rows]
+    named = zip(results.models, rows, strict=True)
+    lines = [[name(stage.name), *row] for (stage, _), row in named]
+    head = ["Stage", *head]
+    return [table("Models", head, [(None, lines)], label="Models", words=(0, 1, 2, 5))]
 
 
 def _task(task: Task, defined: dict[str, str]) -> Html:

@@ -11,10 +11,11 @@ from ._decomposed import directions_section, learned_section
 from ._facts import method_section, other_section, task_section
 from ._headline import headline
 from ._html import Html, isolated, join, name, paragraph, tag
+from ._located import sizes_section
 from ._node_checks import checks_section
 from ._results import Results, read_results
 from ._running import results_so_far, running_words
-from ._sections import evidence_section, frontier_section, sizes_section, speed_section
+from ._sections import evidence_section, frontier_section, speed_section
 from ._shell import shell, write_page
 from ._smallest import smallest_section
 from ._spanned import SPANNED, spanned_section

@@ -6,21 +6,19 @@ from typing import Any
 from ._chart import Mark, frontier_chart
 from ._evidence import Evidence, Row
 from ._headline import circuit_words
-from ._html import Html, code, details, isolated, join, name, paragraph, section, table, tag
+from ._html import Html, details, isolated, join, name, paragraph, section, table, tag
 from ._measures import MEASURES
 from ._results import Results, Stage
-from ._strips import layer_bars, whisker
-from ._summary_part import summary_part
+from ._strips import whisker
 from ._text import (
     accuracy_words,
     mebibytes,
-    part_words,
     percent,
     ratio,
     share,
     span,
 )
-from ._views import Frontier, Measured, Sizes, Speed
+from ._views import Frontier, Measured, Speed
 
 
 def frontier_section(results: Results) -> Html:
@@ -137,42 +135,6 @@ def _metric_table(proofs: list[tuple[Stage, Evidence]]) -> Html:
         groups.append((tag("b", name(stage.name)) if several else None, rows))
     caption = "Means with 95% intervals, full model and circuit on the same examples."
     return table(caption, ["Metric", "Full model", "Circuit"], groups, label="Metrics")
-
-
-def sizes_section(results: Results) -> Html:
-    """How much of every layer the selected circuits keep."""
-    several = len(results.circuits) > 1
-    parts = []
-    for stage, sizes in results.circuits:
-        title = tag("h3", name(stage.name)) if several else Html()
-        whole = f"{sizes.size:,} nodes, {share(sizes.share)} of the universe."
-        parts.append(join(title, paragraph(whole), *_part_figures(sizes), summary_part(stage)))
-    return section("Where the circuit lies", *parts)
-
-
-def _part_figures(sizes: Sizes) -> list[Html]:
-    figures = []
-    for part, total in sizes.parts:
-        words, layers = part_words(part), sizes.layers.get(part, [])
-        label = tag("b", name(words[0].upper() + words[1:]))
-        about = join(label, " ", code(part), f" {total}, {share(total.share)}")
-        if not layers:
-            figures.append(paragraph(about))
-            continue
-        rows = [
-            [str(layer), f"{kept.kept:,}", f"{kept.total:,}", share(kept.share)]
-            for layer, kept in layers
-        ]
-        numbers = table(
-            join(name(words), ", layer by layer"),
-            ["Layer", "Kept", "Of", "Share"],
-            [(None, rows)],
-            label=f"Layers of {isolated(words)}",
-        )
-        caption = tag("figcaption", about)
-        figure = tag("figure", caption, layer_bars(words, layers))
-        figures.append(join(figure, details("Numbers", numbers)))
-    return figures
 
 
 def speed_section(results: Results) -> Html:

@@ -1,0 +1,68 @@
+"""Where circuits lie: how much of every part and layer they keep."""
+
+from ._html import Html, code, details, isolated, join, name, paragraph, section, table, tag
+from ._results import Results, Stage
+from ._strips import layer_bars
+from ._summary_part import summary_part
+from ._text import part_words, share
+from ._views import Sizes
+
+FEW = 3
+"""So many circuits are drawn one below the other; more are a table, whose drawings unfold."""
+
+
+def sizes_section(results: Results) -> Html:
+    """How much of every layer the selected circuits keep."""
+    circuits = results.circuits
+    if len(circuits) > FEW:
+        drawings = [details(name(stage.name), _drawing(stage, sizes)) for stage, sizes in circuits]
+        return section("Where the circuits lie", _overview(circuits), *drawings)
+    several = len(circuits) > 1
+    parts = [
+        join(tag("h3", name(stage.name)) if several else Html(), _drawing(stage, sizes))
+        for stage, sizes in circuits
+    ]
+    return section("Where the circuit lies", *parts)
+
+
+def _overview(circuits: list[tuple[Stage, Sizes]]) -> Html:
+    """A line a circuit: what it keeps of every part that any of them has."""
+    parts = list(dict.fromkeys(part for _, sizes in circuits for part, _ in sizes.parts))
+    rows = []
+    for stage, sizes in circuits:
+        kept = dict(sizes.parts)
+        own = [f"{kept[part].kept:,}" if part in kept else "–" for part in parts]
+        rows.append([name(stage.name), f"{sizes.size:,}", share(sizes.share), *own])
+    head = ["Circuit", "Nodes", "Share", *(name(part_words(part)) for part in parts)]
+    caption = "What every circuit keeps; layer by layer below."
+    return table(caption, head, [(None, rows)], label="Circuits")
+
+
+def _drawing(stage: Stage, sizes: Sizes) -> Html:
+    whole = f"{sizes.size:,} nodes, {share(sizes.share)} of the universe."
+    return join(paragraph(whole), *_part_figures(sizes), summary_part(stage))
+
+
+def _part_figures(sizes: Sizes) -> list[Html]:
+    figures = []
+    for part, total in sizes.parts:
+        words, layers = part_words(part), sizes.layers.get(part, [])
+        label = tag("b", name(words[0].upper() + words[1:]))
+        about = join(label, " ", code(part), f" {total}, {share(total.share)}")
+        if not layers:
+            figures.append(paragraph(about))
+            continue
+        rows = [
+            [str(layer), f"{kept.kept:,}", f"{kept.total:,}", share(kept.share)]
+            for layer, kept in layers
+        ]
+        numbers = table(
+            join(name(words), ", layer by layer"),
+            ["Layer", "Kept", "Of", "Share"],
+            [(None, rows)],
+            label=f"Layers of {isolated(words)}",
+        )
+        caption = tag("figcaption", about)
+        figure = tag("figure", caption, layer_bars(words, layers))
+        figures.append(join(figure, details("Numbers", numbers)))
+    return figures
