@@ -1,4 +1,4 @@
-"""What a finished amplification did to GSM8K: its masks' updates and LoRA beside their base.
+"""What a finished amplification did to GSM8K: the updates of its masks beside their base.
 
     tapeout run recipes/amplify-smollm2.yaml
     python benchmarks/gsm8k_beside.py FOLDER runs/amplify-smollm2
@@ -20,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("gsm8k", type=Path)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--only", default="on-branching", help="what names of stages begin with")
     parser.add_argument("--take", type=int, default=400)
     parser.add_argument("--limit", type=int, default=128)
     parser.add_argument("--batch", type=int, default=100)
@@ -41,7 +42,7 @@ def main() -> None:
     print(f"base: {base.accuracy.right} of {base.accuracy.n}", flush=True)
     rows = []
     for name, stage in stages.items():
-        if not is_watched(stage, stages):
+        if not (name.startswith(asked.only) and is_masked(stage, stages)):
             continue
         model = tapeout.load(asked.run / "stages" / name)
         found = solve(model, task.test, **how)
@@ -64,10 +65,8 @@ def main() -> None:
     write("amplify-gsm8k", rows, time.perf_counter() - began)
 
 
-def is_watched(stage: dict[str, Any], stages: dict[str, Any]) -> bool:
-    """Whether it is an update of a learned mask's components, or a LoRA tuning."""
-    if stage["kind"] == "tune":
-        return True
+def is_masked(stage: dict[str, Any], stages: dict[str, Any]) -> bool:
+    """Whether it is an update of a learned mask's components."""
     circuit = stage["inputs"].get("circuit") if stage["kind"] == "amplify" else None
     return bool(circuit) and stages[circuit]["kind"] == "localise"
 

@@ -31,12 +31,12 @@ def main() -> None:
     for (arm, localisation), gains in by_arm(rows).items():
         spread = f" ± {100 * stdev(gains):.1f}" if len(gains) > 1 else ""
         average = f"{100 * mean(gains):+.1f}{spread}"
-        print(f"{arm:12} {localisation:10} {len(gains)} divisions: {average} points")
+        print(f"{arm:12} {localisation:10} {len(gains)} seeds: {average} points")
     write(name, rows, seconds, before=before)
 
 
 def by_arm(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[float]]:
-    """The gains of every arm, one a division of the problems."""
+    """The gains of every arm, one a seed."""
     found: dict[tuple[str, str], list[float]] = {}
     for row in rows:
         found.setdefault((row["arm"], row["localisation"]), []).append(row["gain"])
