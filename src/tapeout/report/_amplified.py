@@ -85,8 +85,8 @@ def localised(stages: Named) -> Both:
     return Both("Components that promote right tokens", heads, rows, note)
 
 
-def updated(stages: Named) -> Both:
-    """What updates and tunings chose and changed, from `amplify` or `tune` stages."""
+def updated(stages: Named, title: str = "Updates") -> Both:
+    """What updates chose and changed, from `amplify` stages."""
     rows = []
     for name, fields in stages:
         scores = [percent(fields.finite(key)) for key in ("base_score", "score")]
@@ -99,7 +99,12 @@ def updated(stages: Named) -> Both:
         "step and the learning rate were chosen. KL from the base, in nats a token, on held-out "
         "texts."
     )
-    return Both("Updates", heads, rows, note)
+    return Both(title, heads, rows, note)
+
+
+def tuned(stages: Named) -> Both:
+    """The same of tunings, from `tune` stages."""
+    return updated(stages, "LoRA on worked solutions")
 
 
 def benchmarked(stages: Named) -> Both:
@@ -138,7 +143,7 @@ AMPLIFIED = {
     "pivots": pairs,
     "localise": localised,
     "amplify": updated,
-    "tune": updated,
+    "tune": tuned,
     "solve": solved,
     "harness": benchmarked,
 }
