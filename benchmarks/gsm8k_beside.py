@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("gsm8k", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("--only", default="on-branching", help="what names of stages begin with")
-    parser.add_argument("--take", type=int, default=400)
+    parser.add_argument("--take", type=int, default=300)
     parser.add_argument("--limit", type=int, default=128)
     parser.add_argument("--batch", type=int, default=100)
     asked = parser.parse_args()
