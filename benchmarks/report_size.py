@@ -76,7 +76,7 @@ def measured(browser: Any, run: Path, name: str, tries: int) -> dict[str, Any]:
 
     write_report(run)  # what is imported on the way is not counted
     began = time.perf_counter()
-    page = write_report(run)
+    page = write_report(run).resolve()
     row: dict[str, Any] = {"page": name, "write_s": round(time.perf_counter() - began, 2)}
     row["megabytes"] = round(page.stat().st_size / 1e6, 2)
     opened = [_opened(browser, page) for _ in range(tries)]
