@@ -132,6 +132,9 @@ def test_a_changed_model_is_said_beside_its_base_and_beside_a_random_change(tmp_
     text = top(tmp_path, stages)
     assert "better solves 65.0%" in text and "an update of 25.0% of the components" in text
     assert "As many random ones gain +5.0 [−5.0, +25.0] points." in text
+    assert "changed models" not in text
+    stages["all solves"] = solves(18, model="all", against="before")
+    assert "All 3 changed models gain −5.0 to +15.0 points." in top(tmp_path, stages)
 
 
 def test_no_model_is_named_where_there_is_doubt(tmp_path: Path) -> None:

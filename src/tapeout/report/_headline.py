@@ -161,6 +161,12 @@ def _gained(results: Results) -> list[Html]:
         same = stage.inputs.get("against") == first.inputs.get("against")
         if same and drawn and drawn.kind == "random" and results.circuit_of(drawn) is circuit:
             sentences.append(join(f"As many random ones gain {_gain(stage)} points."))
+    if len(beside) > len(sentences):
+        gains = [
+            100 * Gain.of(s.metrics.child("gain").child("by_problem")).points.value for s in beside
+        ]
+        ends = f"{min(gains):+.1f} to {max(gains):+.1f}".replace("-", "−")
+        sentences.append(Html(f"All {len(beside)} changed models gain {ends} points."))
     return sentences
 
 
