@@ -91,7 +91,7 @@ def trace_pairs(
     Source: paper 2, section 3.1.1.
     """
     solver = Solver(model, task, limit=config.limit, batch_size=config.batch_size)
-    sampler = solver.in_dtype(config.sample_dtype) if config.sample_dtype else solver
+    sampler = None if config.sample_dtype else solver
     problems = list(split)
     if not problems:
         raise AmplifyError(f"{split.name} holds no problem: take another split")
@@ -110,6 +110,7 @@ def trace_pairs(
         else:
             greedy = greedy_traces(solver, batch)
             _check_greedy([*(one.greedy for one in tried), *greedy], len(problems))
+            sampler = sampler or solver.in_dtype(config.sample_dtype)
             new = opposites(sampler, greedy, config, kinds=kinds, part=part)
             log.add({"tried": [_row(one) for one in new]})
             tried += new
