@@ -75,14 +75,16 @@ def test_partial_runs_show_what_they_have(kinds: list[str], tmp_path: Path) -> N
 def test_many_circuits_and_models_are_a_table_each(tmp_path: Path) -> None:
     stages = whole()
     few = page_of(tmp_path, stages)
-    assert "What every circuit keeps" not in few and "<caption>Models" not in few
+    tables = ('aria-label="Circuits"', 'aria-label="Models"')
+    assert not any(label in few for label in tables)
     circuits = {f"circuit-{n}": stage("select", samples.select()) for n in range(4)}
     models = {f"model-{n}": stage("load", samples.load()) for n in range(3)}
     page = page_of(tmp_path, stages | circuits | models)
-    assert "Where the circuits lie" in headings(page)
+    assert "Where the circuits lie" in headings(page) and all(label in page for label in tables)
     for title in (*circuits, "select"):
         assert f"<summary>{title}</summary>" in page.replace("<bdi>", "").replace("</bdi>", "")
-    assert all(page.count(title) for title in models)
+    listed = page.partition(tables[1])[2].partition("</table>")[0]
+    assert all(title in listed for title in (*models, "load"))
 
 
 def test_several_of_a_kind_share_a_chart_and_a_table(tmp_path: Path) -> None:

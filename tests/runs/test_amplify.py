@@ -17,6 +17,7 @@ from tapeout.report._results import read_results
 from tapeout.report.viewer._amplify import amplified
 from tapeout.reshape import Change
 from tapeout.runs import amplify_recipe, parse_recipe, run_recipe
+from tapeout.runs.stages import _update
 
 from ..amplify import parity
 from ..amplify.lessons import taught
@@ -101,7 +102,16 @@ def test_a_model_is_no_better_than_itself(recipe: dict[str, Any], tmp_path: Path
     assert gain["value"] == gain["low"] == gain["high"] == 0 and gain["p"] == 1
 
 
-def test_a_base_is_scored_by_an_earlier_stage(recipe: dict[str, Any], tmp_path: Path):
+def test_a_base_is_scored_by_an_earlier_stage(
+    recipe: dict[str, Any], tmp_path: Path, monkeypatch: Any
+):
+    scored, real = [], _update.solves
+
+    def solves(*given: Any, **how: Any) -> Any:
+        score = real(*given, **how)
+        return lambda model: scored.append(model) or score(model)
+
+    monkeypatch.setattr(_update, "solves", solves)
     kept = ("model", "problems", "before", "pivots")
     stages = {name: recipe["stages"][name] for name in kept}
     stages["known"] = {"kind": "solve", "split": "validation", "limit": 8}
@@ -109,6 +119,7 @@ def test_a_base_is_scored_by_an_earlier_stage(recipe: dict[str, Any], tmp_path: 
     stages |= {"alone": every | {"before": ""}, "behind": every | {"before": "known"}}
     run_recipe(parse_recipe({"name": "all", "stages": stages}), tmp_path / "run")
     found = metrics(tmp_path / "run")
+    assert len(scored) == 2 + 1  # base and step 1, then step 1 alone
     assert found["alone"]["scores"] == found["behind"]["scores"]
     assert found["behind"]["base_score"] == found["known"]["accuracy"]["value"]
     stages["behind"] |= {"before": "before"}

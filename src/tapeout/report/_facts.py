@@ -5,6 +5,9 @@ from ._results import Results, Stage
 from ._text import accuracy_words, percent, seconds, setting_words, span
 from ._views import Task
 
+FEW = 2
+"""So many models are described one by one; more are a table."""
+
 _KNOWN = {
     "condition",
     "load",
@@ -41,10 +44,6 @@ def task_section(results: Results) -> Html:
     defined = _definitions(results)
     tasks = [_task(task, defined) for _, task in results.tasks]
     return section("Task and model", *_models(results), *tasks)
-
-
-FEW = 2
-"""So many models are described one by one; more are a table."""
 
 
 def _models(results: Results) -> list[Html]:
