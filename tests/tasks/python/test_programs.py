@@ -1,5 +1,7 @@
 import ast
+import builtins
 import re
+from importlib import reload
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from tapeout.errors import TaskError
 from tapeout.looks import tasks
 from tapeout.tasks import SPLITS, TASKS
-from tapeout.tasks.python import PYTHON_TASKS, programs, usability
+from tapeout.tasks.python import PYTHON_TASKS, _programs, programs, usability
 from tapeout.tasks.python._words import WORDS_OF
 
 from ...code_tokenizer import bytes_only, code_tokenizer, gpt_like
@@ -36,6 +38,16 @@ def test_programs_have_the_names_of_their_split_only(seed: int, split: str):
             assert kind == "num" or not found & set(words)
     for text in made:
         ast.parse(text)
+
+
+def test_programs_are_the_same_where_something_is_added_to_the_built_in_names(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    names = ["shelf", "display", "print", "exit", "rope"]
+    plain = programs(60, names=names)
+    assert "display" in words_in(plain)
+    monkeypatch.setattr(builtins, "display", words_in, raising=False)
+    assert reload(_programs).programs(60, names=names) == plain
 
 
 def test_more_names_make_no_program_wrong_and_no_name_shared():

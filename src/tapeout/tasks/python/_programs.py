@@ -43,8 +43,8 @@ PYTHON_TASKS: dict[str, PythonTask] = {
 NAMED = ("word", "var", "func", "file")
 """Kinds of slot that any lower-case name can fill."""
 
-MEANT = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
-"""What Python has a meaning for."""
+PYTHONS_OWN = {None, "builtins", "io", "_io", "_sitebuiltins"}
+"""Modules of what Python itself puts among its built-in names; a notebook adds to them."""
 
 
 def programs(
@@ -103,9 +103,17 @@ def _words(split: str | None) -> Words:
 
 def _with_more(words: Words, names: Iterable[str]) -> Words:
     listed = {word for kind in EVERY_WORD.values() for word in kind}
-    more = [name for name in dict.fromkeys(names) if name not in listed | MEANT]
+    taken = listed | _meant()
+    more = [name for name in dict.fromkeys(names) if name not in taken]
     dealt = {kind: more[at :: len(NAMED)] for at, kind in enumerate(NAMED)}
     return {kind: [*own, *dealt.get(kind, ())] for kind, own in words.items()}
+
+
+def _meant() -> set[str]:
+    """The words that Python has a meaning for, the same wherever it runs."""
+    known = vars(builtins).items()
+    own = {name for name, it in known if getattr(it, "__module__", None) in PYTHONS_OWN}
+    return {*keyword.kwlist, *keyword.softkwlist, *own}
 
 
 def _chosen(tasks: Iterable[str]) -> list[PythonTask]:
