@@ -2,11 +2,12 @@
 
 import copy
 import json
+import math
 
 import pytest
 import torch
 
-from tapeout.amplify import MultipleChoice, Question, side_effects
+from tapeout.amplify import MultipleChoice, Question, side_effects, staying_near
 from tapeout.errors import AmplifyError
 from tapeout.verify import drift_on, effect_on, paired
 
@@ -39,6 +40,16 @@ def test_every_number_is_that_of_its_own_measure(case):
     assert found.others["choices"].gain == paired(before, after)
     assert found.others["choices"].kl is None
     assert found.others["choices"].base.right == sum(before)
+
+
+def test_what_went_too_far_has_no_score(case):
+    base, changed, task, _ = case
+    far = drift_on(base, changed, task.reference).value
+    for most, score in ((far / 2, -math.inf), (far, 0.7)):
+        near = staying_near(lambda model: 0.7, base, [task.reference], most)
+        assert near(changed) == score and near(base) == 0.7
+    near = staying_near(lambda model: 0.7, base, [task.reference, task.test], far)
+    assert near(changed) == (0.7 if drift_on(base, changed, task.test).value <= far else -math.inf)
 
 
 def test_rows_are_flat_and_plain(case):

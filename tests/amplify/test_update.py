@@ -232,6 +232,30 @@ def test_a_stopped_update_goes_on_as_it_would_have(tmp_path, optimizer, masked):
         update(model, records, circuit, replace(config, seed=1), checkpoint=path, evaluate=score)
 
 
+def test_a_step_that_may_not_be_kept_is_passed_over(tmp_path):
+    model, records = tiny("llama"), some_records(6)
+    start = mean_difference(model, records)
+
+    def rising_but(most):
+        def score(model):
+            found = mean_difference(model, records)
+            return found if found <= most else -math.inf
+
+        return score
+
+    config = replace(QUICK, steps=7)
+    whole = update(model, records, None, config, evaluate=rising_but(math.inf))
+    assert whole.step == 7 and whole.scores[4] < whole.scores[7]
+    most, path = whole.scores[4], tmp_path / "update.safetensors"
+    for steps in (6, 7):  # the second goes on from a score that is no number
+        config = replace(config, steps=steps)
+        how = {"checkpoint": path, "evaluate": rising_but(most)}
+        found = update(model, records, None, config, **how)
+        assert found.step == 4 and found.score == most and found.scores[steps] == -math.inf
+    with pytest.raises(AmplifyError, match="must be a number"):
+        update(model, records, None, config, evaluate=rising_but(start - 1))
+
+
 def test_what_is_no_longer_finite_is_told_or_left():
     model, records = tiny("llama"), some_records()
     wild = replace(QUICK, learning_rate=1e30, loss="logit_difference", steps=12)

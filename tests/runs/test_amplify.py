@@ -1,6 +1,7 @@
 """Recipes that make one capability better, on a tiny random model and a task of parity."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,15 @@ from tapeout.report._results import read_results
 from tapeout.report.viewer._amplify import amplified
 from tapeout.reshape import Change
 from tapeout.runs import amplify_recipe, parse_recipe, run_recipe
+from tapeout.runs._stage import Work
 from tapeout.runs.stages import _update
+from tapeout.runs.stages._update import Amplify
+from tapeout.verify import drift_on
 
 from ..amplify import parity
 from ..amplify.lessons import taught
+from ..tiny import Sizes, tiny_hf
+from ..words import learnable, word_model, word_task
 from .test_cli import run
 
 TRACES = {"limit": 8, "samples": 6, "batch_size": 8}
@@ -125,6 +131,36 @@ def test_a_base_is_scored_by_an_earlier_stage(
     stages["behind"] |= {"before": "before"}
     with pytest.raises(RecipeError, match=r"needs the base's of .*validation"):
         run_recipe(parse_recipe({"name": "all", "stages": stages}), tmp_path / "other")
+
+
+def test_a_step_too_far_from_the_base_is_not_kept(
+    recipe: dict[str, Any], tmp_path: Path, monkeypatch: Any
+):
+    base, task = word_model(), learnable(word_task(), word_model())
+    changed = base.sibling(tiny_hf("llama", Sizes(seed=1)), "changed")
+    far = drift_on(base, changed, task.validation).value
+    assert far > 1e-3 and far != pytest.approx(drift_on(base, changed, task.test).value)
+    monkeypatch.setattr(_update, "solves", lambda split, **how: lambda model: 0.5)
+    inputs = {"model": base, "problems": parity.task(4), "watched.0": task}
+    for most, score in ((far * 0.99, -math.inf), (far * 1.01, 0.5), (0.0, 0.5)):
+        stage = Amplify(watched=("words",), most_kl=most)
+        work = Work(tmp_path, inputs, {}, {}, lambda *done: None)
+        assert stage.search(work)["evaluate"](changed) == score
+    stages = recipe["stages"]
+    stages["amplified"] |= {"most_kl": 0.1}
+    with pytest.raises(RecipeError, match="name one in `watched`"):
+        parse_recipe({"name": "near", "stages": stages})
+
+
+def test_a_step_without_a_score_is_null_in_the_results(
+    recipe: dict[str, Any], tmp_path: Path, monkeypatch: Any
+):
+    scores = iter([0.25, -math.inf])
+    monkeypatch.setattr(_update, "solves", lambda split, **how: lambda model: next(scores))
+    stages = {name: recipe["stages"][name] for name in ("model", "problems", "before", "pivots")}
+    stages["far"] = recipe["stages"]["amplified"] | {"circuit": "", "rates": [0.1], "steps": 1}
+    run_recipe(parse_recipe({"name": "far", "stages": stages}), tmp_path / "run")
+    assert metrics(tmp_path / "run")["far"]["scores"] == {"0": 0.25, "1": None}
 
 
 def test_without_a_circuit_every_weight_moves(recipe: dict[str, Any], tmp_path: Path):

@@ -20,7 +20,7 @@ from ._records import LocalisationSet, Method, Record
 from ._sequential import sequential_pivot
 from ._sets import localisation_set
 from ._side_effects import SideEffects, side_effects
-from ._solve import Solved, solve, solves
+from ._solve import Solved, solve, solves, staying_near
 from ._solver import Pair, Solver, Trace
 from ._traces import TraceConfig, greedy_traces, sampled_traces
 from ._trainer import in_float32
@@ -80,6 +80,7 @@ __all__ = [
     "side_effects",
     "solve",
     "solves",
+    "staying_near",
     "sweep",
     "trace_pairs",
     "update",

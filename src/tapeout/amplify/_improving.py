@@ -13,7 +13,8 @@ from ..errors import AmplifyError
 from ..models import Model
 
 Evaluate = Callable[[Model], float]
-"""How good a model is, the higher the better: by this, rates and steps are chosen."""
+"""How good a model is, the higher the better: by this, rates and steps are chosen. Minus infinity
+is of a model that may not be kept."""
 
 
 class Improving(ABC):
@@ -66,7 +67,7 @@ class Improving(ABC):
             with torch.no_grad(), model.frozen():
                 self.scores[self.step] = float(self.evaluate(model))
         score = self.scores[self.step]
-        if not math.isfinite(score):
+        if not math.isfinite(score) and (score != -math.inf or not self.step):
             raise AmplifyError(f"evaluate gave {score} at step {self.step}: it must be a number")
         if self.step and score > self.scores[self.kept]:
             self.kept = self.step

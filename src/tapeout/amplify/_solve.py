@@ -1,13 +1,15 @@
 """How many problems a model solves."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..models import Model
 from ..reasoning import ProblemSplit, ReasoningTask
-from ..verify import Share
+from ..tasks import Split
+from ..verify import Share, drift_on
 from ._improving import Evaluate
 from ._log import Log
 from ._solver import Solver
@@ -106,5 +108,22 @@ def solves(
     def score(model: Model) -> float:
         how: dict[str, Any] = {"task": task, "limit": limit, "batch_size": batch_size}
         return solve(model, split, **how).accuracy.value
+
+    return score
+
+
+def staying_near(evaluate: Evaluate, base: Model, splits: Sequence[Split], most: float) -> Evaluate:
+    """A score by which only what stays near its base is kept, as a score for `update`.
+
+    Args:
+        evaluate: the score.
+        base: what a model is compared with, in the same precision.
+        splits: on what: text, or other tasks.
+        most: nats of KL from the base, as a mean over a split, that a model may come to.
+    """
+
+    def score(model: Model) -> float:
+        near = all(drift_on(base, model, split).value <= most for split in splits)
+        return evaluate(model) if near else -math.inf
 
     return score

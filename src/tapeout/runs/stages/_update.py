@@ -1,6 +1,7 @@
 """Stages that make one capability better, and the baseline that they are measured against."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from ...amplify import (
     in_float32,
     lora_sweep,
     solves,
+    staying_near,
     sweep,
 )
 from ...errors import RecipeError
@@ -36,6 +38,8 @@ class Better(Stage):
             the model solves.
         before: a `solve` of the base on those problems, which are then not solved again here.
         watched: tasks or texts on which the model is compared with its base, on their test splits.
+        most_kl: nats of KL from the base, on the validation split of any of `watched`, beyond which
+            a step is not kept; 0 for any distance.
         rates: learning rates to choose from; none takes `learning_rate`.
         take: only the first so many problems of the validation split; 0 takes all.
         limit, batch_size: most tokens of a solution, and problems at once.
@@ -47,6 +51,7 @@ class Better(Stage):
     problems: str = ref(*PROBLEMS)
     before: str = ref("solve", named=True)
     watched: tuple[str, ...] = refs(*TASKS)
+    most_kl: float = 0.0
     rates: tuple[float, ...] = ()
     take: int = 0
     limit: int = 256
@@ -54,14 +59,29 @@ class Better(Stage):
     learning_rate: float = 1e-3
     device: str = ""
 
+    def __post_init__(self) -> None:
+        above = getattr(super(), "__post_init__", None)
+        if above is not None:
+            above()
+        if self.most_kl < 0 or (self.most_kl and not self.watched):
+            raise RecipeError(
+                f"most_kl is {self.most_kl}: it must be above 0, and is measured on other tasks or "
+                "on text: name one in `watched`, or leave it out"
+            )
+
     def search(self, work: Work) -> dict[str, Any]:
         """What every sweep is given: how models are scored, and where it keeps checkpoints."""
         task: ReasoningTask = work.inputs["problems"]
         checkpoints = work.folder / "checkpoints"
         checkpoints.mkdir(exist_ok=True)
         how: dict[str, Any] = {"limit": self.limit, "batch_size": self.batch_size}
+        evaluate = solves(self._validation(work), task=task, **how)
+        if self.most_kl:
+            others: list[Task] = work.several("watched")
+            base, splits = in_float32(work.inputs["model"]), [it.validation for it in others]
+            evaluate = staying_near(evaluate, base, splits, self.most_kl)
         return {
-            "evaluate": solves(self._validation(work), task=task, **how),
+            "evaluate": evaluate,
             "base_score": self._base_score(work),
             "rates": self.rates or (self.learning_rate,),
             "checkpoints": checkpoints,
@@ -86,7 +106,7 @@ class Better(Stage):
             "step": best.step,
             "base_score": best.scores[0],
             "score": best.scores[best.step],
-            "scores": {str(step): score for step, score in best.scores.items()},
+            "scores": {str(step): _finite(score) for step, score in best.scores.items()},
             "rates": rows,
             "curve": thinned(best.curve),
             "origin": best.origin,
@@ -156,3 +176,8 @@ class Tune(Better, LoraTuning):
         found = lora_sweep(base, task, config, split=learned, **self.search(work))
         found.best.change.save(work.folder / "change")
         return self.keep(work, found.best, found.rows) | {"train": learned.name}
+
+
+def _finite(score: float) -> float | None:
+    """What JSON can hold: a step that went too far has no score."""
+    return score if math.isfinite(score) else None
