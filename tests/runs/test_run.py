@@ -1,9 +1,11 @@
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 
 import pytest
 
@@ -12,6 +14,7 @@ from tapeout.circuits import Circuit
 from tapeout.errors import RunError, TapeoutError
 from tapeout.runs import dry_run, list_runs, parse_recipe, run_recipe
 from tapeout.runs._recipe import Recipe
+from tapeout.runs.stages import KINDS
 
 
 def events(out):
@@ -60,6 +63,33 @@ def test_what_lies_on_disk_is_what_was_measured(source, tmp_path):
     small = load(out / "stages" / "small")
     count = sum(p.numel() for p in small.hf.parameters())
     assert count == stages["small"]["metrics"]["parameters"]["extracted"]
+
+
+def test_a_model_is_let_go_of_after_the_last_stage_that_may_read_it(source, tmp_path, monkeypatch):
+    opened, alive = [], {}
+    plain = KINDS["load"].open
+
+    def seen(stage, folder, inputs):
+        opened.append(weakref.ref(model := plain(stage, folder, inputs)))
+        return model
+
+    def watch(event, name, **details):
+        gc.collect()
+        alive[f"{event} {name}"] = sum(model() is not None for model in opened)
+
+    monkeypatch.setattr(KINDS["load"], "open", seen)
+    load_, task, means = (source["stages"][name] for name in ("model", "task", "means"))
+    source["stages"] = {
+        "one": load_,
+        "one-task": task | {"model": "one"},
+        "two": load_ | {"dtype": "float32"},
+        "two-task": task | {"model": "two"},
+        "one-means": means | {"model": "one", "task": "one-task"},
+        "two-means": means | {"model": "two", "task": "two-task"},
+    }
+    run_recipe(parse_recipe(source), tmp_path, watch)
+    assert alive["done one-means"] == 2 == len(opened)  # both are still read, each opened once
+    assert alive["done two-means"] == 1
 
 
 def test_a_learned_mask_is_a_stage_like_others(source, tmp_path):

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,7 +84,8 @@ def run_recipe(
     finished: dict[str, Finished] = {}
     session = _Session(finished)
     with _Log(out / "events.jsonl", watch) as log:
-        for planned in recipe.stages:
+        for place, planned in enumerate(recipe.stages):
+            session.leave_all_but(read_by(recipe.stages[place:]))
             if any(i and i.name not in finished for i in planned.inputs.values()):
                 continue
             try:
@@ -98,6 +99,18 @@ def run_recipe(
             _link(out / "stages" / planned.name, finished[planned.name].folder)
             write_results(recipe, out, finished)
     return finished
+
+
+def read_by(stages: Iterable[Planned]) -> set[str]:
+    """Keys of the stages whose artifacts these may open: their inputs, and the inputs of those."""
+    found: set[str] = set()
+    left = [planned for stage in stages for planned in stage.inputs.values()]
+    while left:
+        planned = left.pop()
+        if planned is not None and planned.key not in found:
+            found.add(planned.key)
+            left += planned.inputs.values()
+    return found
 
 
 def write_results(recipe: Recipe, out: Path, finished: Mapping[str, Finished]) -> None:
@@ -165,7 +178,7 @@ def _finished(planned: Planned, store: Store, record: dict[str, Any], *, reused:
 
 
 class _Session:
-    """Opens artifacts when they are asked for, each once."""
+    """Opens artifacts when they are asked for, each once while later stages may ask for it."""
 
     def __init__(self, finished: Mapping[str, Finished]) -> None:
         self._finished = finished
@@ -177,6 +190,10 @@ class _Session:
             inputs = _Lazy(self, planned.inputs)
             self._opened[planned.key] = planned.stage.open(folder, inputs)
         return self._opened[planned.key]
+
+    def leave_all_but(self, keys: set[str]) -> None:
+        """Let go of the rest: a recipe of twenty models does not need the memory of twenty."""
+        self._opened = {key: it for key, it in self._opened.items() if key in keys}
 
     def work(self, planned: Planned, folder: Path, log: "_Log") -> Work:
         named = {field: self._finished[i.name] for field, i in planned.inputs.items() if i}
