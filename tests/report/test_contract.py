@@ -61,7 +61,7 @@ def test_frontier(tmp_path: Path) -> None:
     assert "50.0%" in drawn(frontier_table([("f", metrics)]))
     page = Page(page_of(tmp_path, {"f": stage("frontier", metrics)})).text
     assert "t/validation" in page
-    assert "accuracy by above_foil" in page
+    assert "accuracy by rank above foils" in page
 
 
 @pytest.mark.parametrize("random", [[], [Share(1, 4)]])

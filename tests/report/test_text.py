@@ -39,7 +39,8 @@ def test_share(value: float, shown: str) -> None:
         (999.7, "1,000"),
         (344.2, "344"),
         (12345.6, "12,346"),
-        (3.72e-5, "3.72e-05"),
+        (3.72e-5, "3.72e-5"),
+        (4.2e12, "4.20e+12"),
         (-math.inf, "−∞"),
     ],
 )
@@ -72,5 +73,24 @@ def test_words() -> None:
     assert text.joined(["a", "b", "c"]) == "a, b and c"
     assert text.part_words("new.site:channel") == "new.site:channel"
     assert text.setting_words("zero", "", "all") == "zero replacement, all positions"
+    assert text.universe_words("mlp.post_act,attn.z:head") == "MLP channels and attention heads"
+    assert text.universe_words("new.site") == "new.site"
+    assert text.metric_words("log_likelihood") == "log likelihood"
+    assert text.accuracy_words("above_foil") == "accuracy by rank above foils"
     assert text.thousands(215032978.3) == "215.0 M"
     assert text.mebibytes(2**21) == "2.0 MiB"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("smollm2", "smollm2"),
+        ("HuggingFaceTB/SmolLM2-135M", "HuggingFaceTB/SmolLM2-135M"),
+        ("runs/sparse-60min/stages/sparse", "sparse, from sparse-60min"),
+        ("/models/own/", "own"),
+        ("smollm2, amplify", "smollm2, amplified"),
+        ("runs/a/stages/b, tune", "b, from a, tuned with LoRA"),
+    ],
+)
+def test_models_have_names_and_not_paths(source: str, shown: str) -> None:
+    assert text.model_words(source) == shown

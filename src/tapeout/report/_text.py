@@ -14,6 +14,9 @@ _HIDDEN = re.compile(
 )
 """Control characters, direction marks, lone surrogates: what acts on a page without being seen."""
 
+SIGNS = (("\\u000a", "⏎"), ("\\u0009", "⇥"), ("\\u000d", "↵"))
+"""What stands for an escape of `clean`."""
+
 PARTS = {
     "layer:block": "layers",
     "embed:block": "embedding",
@@ -34,6 +37,12 @@ PARTS = {
     "mlp.resid_delta:block": "MLP blocks",
     "mlp.resid_delta:channel": "MLP output channels",
 }
+METRICS = {"above_foil": "rank above foils"}
+SHARES = {"above_foil"}
+"""Metrics that are the mean of right and wrong."""
+
+_STAGE = re.compile(r"(?:^|/)([^/]+)/stages/([^/]+)/?$")
+_CHANGED = {"amplify": "amplified", "tune": "tuned with LoRA"}
 _POSITIONS = {
     "all": "all positions",
     "all_but_first": "all positions but the first",
@@ -49,6 +58,13 @@ def clean(value: Any, limit: int = LONGEST) -> str:
     return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def seen_lines(text: str) -> str:
+    """Clean text with signs for new lines and tabs."""
+    for hidden, sign in SIGNS:
+        text = text.replace(hidden, sign)
+    return text
+
+
 def short(text: str, most: int = 28) -> str:
     """Clean text for places that cannot wrap."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
@@ -59,6 +75,33 @@ def part_words(part: str) -> str:
     return PARTS.get(part, part)
 
 
+def universe_words(universe: str) -> str:
+    """All parts of a universe such as `mlp.post_act,attn.z:head`, in words."""
+    parts = [part if ":" in part else f"{part}:channel" for part in universe.split(",")]
+    plain = zip(parts, universe.split(","), strict=True)
+    return joined([PARTS.get(part, own) for part, own in plain])
+
+
+def model_words(source: str) -> str:
+    """A model's source by a name: of a stage's folder that of stage and run, of a path its end."""
+    place, *changes = source.split(", ")
+    if stage := _STAGE.search(place):
+        place = f"{stage[2]}, from {stage[1]}"
+    elif place.startswith(("/", ".", "~")):
+        place = place.rstrip("/").rpartition("/")[2] or place
+    return ", ".join([place, *(_CHANGED.get(change, change) for change in changes)])
+
+
+def metric_words(metric: str) -> str:
+    """`logit_difference` is logit difference."""
+    return METRICS.get(metric, metric.replace("_", " "))
+
+
+def capital(text: str) -> str:
+    """With a capital in front; the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def joined(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
@@ -66,7 +109,7 @@ def joined(words: list[str]) -> str:
 
 def accuracy_words(criterion: str) -> str:
     """`exact accuracy`, or by what else an example counts as right."""
-    return "exact accuracy" if criterion == "exact" else f"accuracy by {criterion}"
+    return "exact accuracy" if criterion == "exact" else f"accuracy by {metric_words(criterion)}"
 
 
 def setting_words(replacement: str, reference: str, positions: str = "") -> str:
@@ -110,7 +153,7 @@ def number(value: Number) -> str:
     if not math.isfinite(value):
         return _unbounded(value)
     if value and not 1e-3 <= abs(value) < 1e6:
-        return _minus(f"{value:.2e}")
+        return _minus(re.sub(r"e([+-])0", r"e\1", f"{value:.2e}"))
     text = f"{value:#.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
     return _minus(text.removesuffix("."))
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ._fields import Fields, damaged
+from ._text import seen_lines
 
 COUNTS = ("nodes", "edges", "edges_embedding", "edges_unembedding", "biases")
 _READ, _WRITTEN = ("attn.act_in", "mlp.act_in"), ("attn.resid_delta", "mlp.resid_delta")
@@ -114,9 +115,7 @@ def _tokens(fields: Fields, key: str) -> list[Token]:
 
 def seen(token: str) -> str:
     """A token with its white space to be seen."""
-    for hidden, sign in (("\\u000a", "⏎"), ("\\u0009", "⇥"), ("\\u000d", "↵"), (" ", "␣")):
-        token = token.replace(hidden, sign)
-    return token
+    return seen_lines(token).replace(" ", "␣")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from ...errors import RunError
 from .._decomposed import set_words
 from .._fields import Fields
 from .._results import Results, Stage
-from .._text import clean
+from .._text import clean, seen_lines
 from .._weights_view import seen
 from ._files import folder_of
 from ._pack import Pack
 from ._tensors import Factors, pictures
-from ._words import lines
 
 KINDS = ("decompose", "toy")
 """Stages that leave directions behind."""
@@ -125,7 +124,7 @@ def _example(row: Fields) -> dict[str, Any]:
     contexts = [
         [
             own.finite("impact"),
-            *(lines(own.text(part, "")) for part in ("before", "token", "after")),
+            *(seen_lines(own.text(part, "")) for part in ("before", "token", "after")),
         ]
         for own in row.children("contexts")
     ]

@@ -9,12 +9,11 @@ import numpy as np
 from ...errors import RunError
 from .._fields import Fields
 from .._results import Results, Stage
-from .._text import clean
+from .._text import clean, seen_lines
 from ._files import folder_of, read_json, read_tensors
 from ._pack import Pack
 from ._prompts import prompts_of
 from ._universe import Nodes
-from ._words import lines
 
 LONGEST = 400
 """Characters of a prompt that go along, the last ones."""
@@ -74,7 +73,7 @@ def _percentile(item: Fields) -> list[Any]:
     contexts = [
         [
             own.finite("activation"),
-            *(lines(own.text(part)) for part in ("before", "token", "after")),
+            *(seen_lines(own.text(part)) for part in ("before", "token", "after")),
         ]
         for own in item.children("contexts")
     ]
@@ -114,7 +113,7 @@ def _activations(
 
 
 def _pair(item: Sequence[str]) -> list[str]:
-    return [lines(clean(_tail(text), LONGEST + 1)) for text in item]
+    return [seen_lines(clean(_tail(text), LONGEST + 1)) for text in item]
 
 
 def _tail(text: str) -> str:
@@ -133,7 +132,8 @@ def _text(
     words: dict[str, int] = {}
     documents = [
         pack.array(
-            [words.setdefault(lines(clean(t)), len(words)) for t in about["documents"][d]], "u4"
+            [words.setdefault(seen_lines(clean(t)), len(words)) for t in about["documents"][d]],
+            "u4",
         )
         for d in used
     ]

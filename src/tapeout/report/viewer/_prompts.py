@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .._text import clean
+from .._text import clean, seen_lines
 from ._pack import Pack
-from ._words import lines
 
 MOST_HELD = 500_000
 """So many activations at tokens go along; of more pairs the first, of more nodes those that tell
@@ -45,7 +44,7 @@ def prompts_of(
         said, held = tokens[pair][own], arrays[f"held.{pair}.{own}"]
         weights = arrays[f"attention.{pair}.{own}"] if pair < attended else None
         return {
-            "tokens": [lines(clean(token)) for token in said],
+            "tokens": [seen_lines(clean(token)) for token in said],
             "held": pack.rows(_wide(held, said)[rows]),
             "attention": None if weights is None else _attention(weights, pack),
         }
