@@ -13,7 +13,7 @@ from ._text import mebibytes, number, percent, share, span
 from ._values import Average, Share
 
 KINDS = {"q_heads": "Query heads", "k_heads": "Key heads", "v_heads": "Value heads"}
-NEURONS = {"mlp_neurons": "MLP neurons"}
+NEURONS = {"mlp_neurons": "MLP channels"}
 
 Named = Sequence[tuple[str, Fields]]
 
@@ -45,12 +45,13 @@ def solved(stages: Named) -> Both:
         gain = Gain.of(fields.child("gain").child("by_problem")) if "gain" in fields else None
         rows.append([*row, percent(answered.value), *(gain.cells if gain else ["", ""])])
     heads = ["Stage", "Split", "n", "Right", "95% interval", "Answered", "Gain", "p"]
-    note = (
-        "Right: greedy decoding ends in the right answer, exactly; answered: it states one. Gain: "
-        "points against the stage's baseline on the same problems, with a paired bootstrap "
-        "interval; p is of McNemar's exact test."
-    )
-    return Both("Problems solved", heads, rows, note, words=(0, 1))
+    note = "Right: greedy decoding ends in the right answer, exactly; answered: it states one."
+    if any("gain" in fields for _, fields in stages):
+        note += (
+            " Gain: points against the stage's baseline on the same problems, with a paired "
+            "bootstrap interval; p is of McNemar's exact test."
+        )
+    return Both("Problems solved", heads, rows, note, words=(0, 1), by=1)
 
 
 def pairs(stages: Named) -> Both:
@@ -91,7 +92,7 @@ def updated(stages: Named, title: str = "Updates") -> Both:
     for name, fields in stages:
         scores = [percent(fields.finite(key)) for key in ("base_score", "score")]
         row = [name, f"{fields.whole('n'):,}", f"{fields.whole('step'):,}", *scores, *_size(fields)]
-        kept = [Average.of(item.child("kl_to_base")) for _, item in fields.named("others")]
+        kept = [Average.of_kl(item.child("kl_to_base")) for _, item in fields.named("others")]
         rows.append([*row, "; ".join(map(str, kept))])
     heads = ["Stage", "n", "Step", "Base", "Updated", "Weights", "Delta", "KL on texts"]
     note = (
@@ -149,6 +150,10 @@ AMPLIFIED = {
 }
 
 
+MEASURED = {"solve", "harness"}
+"""They change nothing."""
+
+
 def amplified_tables(kind: str, stages: Sequence[tuple[str, Mapping[str, Any]]]) -> Group:
     """The table of all stages of one of these kinds, by their names.
 
@@ -161,5 +166,8 @@ def amplified_tables(kind: str, stages: Sequence[tuple[str, Mapping[str, Any]]])
 
 def amplified_section(by_kind: Mapping[str, Named]) -> Html:
     """All of it, in the order in which it is done."""
-    tables = [make(by_kind[kind]).html() for kind, make in AMPLIFIED.items() if by_kind.get(kind)]
-    return section("One capability made better", *tables)
+    shown = {kind: make(by_kind[kind]) for kind, make in AMPLIFIED.items() if by_kind.get(kind)}
+    title = "One capability made better"
+    if shown and not shown.keys() - MEASURED:
+        title = next(iter(shown.values())).title
+    return section(title, *(both.html() for both in shown.values()))

@@ -20,6 +20,7 @@ class Both:
         rows: as many cells each.
         note: what has to be known to read it.
         words: the columns that hold words and not numbers.
+        by: a column that heads groups of rows on the page, where it would take the width of others.
 
     Columns that no row fills are left out.
     """
@@ -29,6 +30,7 @@ class Both:
     rows: Sequence[Sequence[str]]
     note: str = ""
     words: Collection[int] = (0,)
+    by: int | None = None
 
     def drawn(self) -> Table:
         """For the terminal."""
@@ -44,10 +46,14 @@ class Both:
     def html(self) -> Html:
         """For the page."""
         caption = name(f"{self.title}. {self.note}" if self.note else self.title)
-        cells = [[name(row[place]) for place in self._filled] for row in self.rows]
-        heads = [self.heads[place] for place in self._filled]
-        words = [at for at, place in enumerate(self._filled) if place in self.words]
-        return table(caption, heads, [(None, cells)], label=self.title, words=words)
+        shown = [place for place in self._filled if place != self.by]
+        groups: dict[str | None, list[list[Html]]] = {}
+        for row in self.rows:
+            title = None if self.by is None else name(row[self.by])
+            groups.setdefault(title, []).append([name(row[place]) for place in shown])
+        heads = [self.heads[place] for place in shown]
+        words = [at for at, place in enumerate(shown) if place in self.words]
+        return table(caption, heads, list(groups.items()), label=self.title, words=words)
 
     @property
     def _filled(self) -> list[int]:

@@ -90,7 +90,7 @@ def _both(fields: Fields) -> list[Crossing]:
             place=place,
             way=words,
             above=Average.of(fields.child(way).child("above")),
-            kl=Average.of(fields.child(way).child("kl")),
+            kl=Average.of_kl(fields.child(way).child("kl")),
             error=fields.child(way).finite("nmse"),
         )
         for way, words in WAYS

@@ -41,7 +41,7 @@ class Kept:
             split=fields.text("split"),
             base=Share.of(fields.child("base")),
             changed=Share.of(fields.child("changed")),
-            kl=Average.of(fields.child("kl_to_base")),
+            kl=Average.of_kl(fields.child("kl_to_base")),
         )
 
 
@@ -100,20 +100,20 @@ class Conditioned:
         if self.channels is not None:
             asked += f" and a circuit of {share(self.channels)}"
         if self.degenerate:
-            chosen = f"the base holds {asked} by itself, so the rule decides nothing"
+            chosen = f"the smallest tried, since the base itself already holds {asked}"
         elif self.held:
             chosen = f"the lowest KL that holds {asked} on {self.split}"
         else:
             chosen = f"no scale holds {asked} on {self.split}"
         steps = f"{self.steps:,} steps on {self.train}, n = {self.n:,}"
-        return f"{steps}; {number(self.scale)} of the change: {chosen}"
+        return f"{steps}; merged at scale {number(self.scale)}: {chosen}"
 
 
 def _scale(fields: Fields) -> Scale:
     return Scale(
         scale=fields.finite("scale"),
         accuracy=Share.of(fields.child("accuracy")),
-        kl=Average.of(fields.child("kl")),
+        kl=Average.of_kl(fields.child("kl")),
         recovery=[(what, Share.of(item)) for what, item in fields.named("recovery")],
     )
 

@@ -4,7 +4,7 @@ import statistics
 from dataclasses import dataclass
 
 from ._fields import Fields
-from ._text import number, percent, short, span
+from ._text import metric_words, number, percent, short, span
 from ._values import Average, Setting, Share
 from ._views import Sizes
 
@@ -54,7 +54,7 @@ class Evidence:
             sizes=Sizes.of(fields),
             ar_by=fields.text("ar_by"),
             relative=fields.finite("relative"),
-            kl=Average.of(fields.child("kl")),
+            kl=Average.of_kl(fields.child("kl")),
             metrics=[
                 (name, Average.of(item.child("full")), Average.of(item.child("circuit")))
                 for name, item in both
@@ -96,7 +96,7 @@ def _calibrated(fields: Fields) -> list[tuple[str, str]]:
         (f"{words}, calibrated ({how})", str(Average.of(loss.child("with")))),
         ("accuracy, calibrated", f"{percent(accuracy.value)} {span(accuracy.low, accuracy.high)}"),
         *(
-            (f"{name}, calibrated", str(Average.of(item.child("with"))))
+            (f"{metric_words(name)}, calibrated", Average.of(item.child("with")).as_metric(name))
             for name, item in fields.named("metrics")
         ),
     ]

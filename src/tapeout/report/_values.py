@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from ._fields import Fields
-from ._text import interval, number, positions_words, setting_words
+from ._text import SHARES, interval, number, percent, positions_words, setting_words, span
+
+_ROUNDING = 1e-6
+"""Below it a KL, which is never negative, is what is left of rounding."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,21 @@ class Average:
     @classmethod
     def of(cls, fields: Fields) -> "Average":
         return cls(*(fields.number(name) for name in ("value", "low", "high")))
+
+    @classmethod
+    def of_kl(cls, fields: Fields) -> "Average":
+        """Of something that is never below 0, neither rounded nor in its interval."""
+        found = cls.of(fields)
+        value, high = (0.0 if abs(x) < _ROUNDING else x for x in (found.value, found.high))
+        low = 0.0 if found.low < _ROUNDING else found.low
+        return cls(value, low, high)
+
+    def as_metric(self, metric: str) -> str:
+        """As a metric is written: a share in percent, with an interval of shares."""
+        if metric not in SHARES:
+            return str(self)
+        low, high = (min(max(x, 0.0), 1.0) for x in (self.low, self.high))
+        return f"{percent(self.value)} [{span(low, high)}]"
 
     @property
     def interval(self) -> str:
