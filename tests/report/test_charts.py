@@ -74,6 +74,13 @@ def test_points_lie_where_their_numbers_say(tmp_path: Path) -> None:
     assert "25 nodes, 25.0%\n18/20 right, 90.0%, 95% interval 69.9–97.2%" in Page(page).text
 
 
+def test_levels_are_named_over_the_curves(tmp_path: Path) -> None:
+    page = page_of(tmp_path, {"f": stage("frontier")})
+    for chart in page.split('<svg class="chart')[1:]:
+        curves, label = chart.rindex("<polyline"), chart.index("target, 85.5%</text>")
+        assert chart.index('class="level target"') < curves < label
+
+
 def test_infinite_metrics_are_said_not_drawn(tmp_path: Path) -> None:
     metrics = samples.verify(kl={"value": math.inf, "low": math.nan, "high": math.inf, "n": 40})
     page = page_of(tmp_path, {"v": stage("verify", metrics)})

@@ -69,11 +69,13 @@ def _drawing(
     axes: Axes, series: Sequence[tuple[str, Frontier]], marks: Sequence[Mark]
 ) -> Iterator[Html]:
     yield from _grid(axes, _what(series))
-    yield from _levels(axes, series)
+    lines, labels = _levels(axes, series)
+    yield from lines
     for row, mark in enumerate(marks):
         yield _mark(axes, row, mark, series)
     for place, (title, frontier) in enumerate(series):
         yield _curve(axes, place, title, frontier)
+    yield from labels  # over the curves, which would strike them through
 
 
 def _what(series: Sequence[tuple[str, Frontier]]) -> str:
@@ -105,17 +107,19 @@ def share_axis(axes: Axes, words: str) -> Iterator[Html]:
     yield tag("text", words, x=middle, y=axes.height - 8, class_="what middle")
 
 
-def _levels(axes: Axes, series: Sequence[tuple[str, Frontier]]) -> Iterator[Html]:
+def _levels(axes: Axes, series: Sequence[tuple[str, Frontier]]) -> tuple[list[Html], list[Html]]:
     """Reference lines; the highest is named above the line, others below, where there is room."""
-    free = 1.0 * axes.height
+    lines, labels, free = list[Html](), list[Html](), 1.0 * axes.height
     for place, level in enumerate(_distinct(series)):
         y, x = axes.y(level.value), axes.x(0.0)
         line = {"x1": x, "x2": axes.x(1.0), "y1": y, "y2": y}
-        yield tag("line", tag("title", level.label), class_=f"level {level.style}", **line)
+        title = tag("title", level.label)
+        lines.append(tag("line", title, class_=f"level {level.style}", **line))
         baseline = y - 5 if place == 0 else y + 13
         if place == 0 or free + 12 <= baseline < axes.y(0.0):
-            yield tag("text", level.label, x=x + 10, y=baseline, class_="halo")
+            labels.append(tag("text", level.label, x=x + 10, y=baseline, class_="halo"))
             free = baseline
+    return lines, labels
 
 
 def _distinct(series: Sequence[tuple[str, Frontier]]) -> list[_Level]:

@@ -33,7 +33,7 @@ def loss_curve(
 
     Args:
         title: whose they are.
-        lines: term -> (step, nats); what lies below 0.001 is drawn there.
+        lines: term -> (step, nats); what lies below 0.001 is drawn there, and the caption says so.
         what: what they are.
     """
     lines = [(term, line) for term, line in lines if line]
@@ -54,7 +54,8 @@ def loss_curve(
         )
         for kind, (width, height) in (("wide", _WIDE), ("narrow", _NARROW))
     ]
-    caption = tag("figcaption", tag("b", name(title)), f": {what}")
+    flat = f" Values below {_LOW:g} are drawn at it." if low < _LOW else ""
+    caption = tag("figcaption", tag("b", name(title)), f": {what}{flat}")
     return tag("figure", join(_legend([term for term, _ in lines]), *charts), caption)
 
 
@@ -84,8 +85,9 @@ def _drawing(
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round numbers from below the least to above the most: decades, or 1, 2 and 5 of each."""
-    steps = (1, 2, 5) if high < 50 * low else (1,)
+    """Round numbers from below the least to above the most, the more of each decade the closer."""
+    spread = high / low
+    steps = (1, 1.5, 2, 3, 4, 5, 6, 8) if spread < 5 else (1, 2, 5) if spread < 50 else (1,)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     found = [step * 10.0**decade for decade in decades for step in steps]
     below = max(place for place, tick in enumerate(found) if tick <= low)
