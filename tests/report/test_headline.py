@@ -104,6 +104,67 @@ def test_before_verification_it_says_what_is_missing(tmp_path: Path) -> None:
     assert "No stage of this run has finished" in top(tmp_path, {})
 
 
+def test_without_tasks_it_says_what_else_was_measured(tmp_path: Path) -> None:
+    stages = {"published": stage("condition", samples.condition()), "task": stage("task")}
+    sized = {"model": "published"}
+    stages["sizes"] = stage("smallest", samples.smallest(), inputs=sized)
+    text = top(tmp_path, stages)
+    assert "In published a circuit of 3 of 100 nodes, 3.00%, is enough for 90.0% exact" in text
+    assert "accuracy on addition/test (n = 20, zero replacement)." in text
+    assert "No circuit" not in text and "all 2 models" not in text
+    stages["again"] = stage("smallest", samples.smallest(), inputs=sized)
+    stages["again"]["metrics"]["replacements"]["zero"]["absolute"]["size"] = 7
+    assert "The smallest circuits of all 2 models have 3 to 7 nodes." in top(tmp_path, stages)
+    dense = samples.train() | {"validation_loss": 4.25, "nonzero": 1000}
+    losses = {"sparse": stage("train", samples.train()), "dense": stage("train", dense)}
+    text = top(tmp_path, losses)
+    assert "the loss of sparse is 4.50 nats a token (n = 512 tokens), with 8.00% of its" in text
+    assert "that of dense is 4.25, with 100% of its weights nonzero." in text
+    assert "The model solves 25.0% of problems/test (n = 40)." in top(tmp_path, {"s": solves(10)})
+
+
+def test_tasks_that_only_give_references_are_not_what_a_model_gets_right(tmp_path: Path) -> None:
+    text, other = samples.task(0), samples.task(10)
+    text["worth"]["split"], other["worth"]["split"] = "text/validation", "other/validation"
+    other["worth"]["criterion"] = "above_foil"
+    stages = {
+        "load": stage("load", samples.load() | {"source": "runs/a/stages/sparse"}),
+        "reference": stage("task", text),
+        "means": stage("means", inputs={"task": "reference"}),
+        "ioi": stage("task"),
+        "other": stage("task", other),
+    }
+    said = top(tmp_path, stages)
+    assert "sparse, from a gets 95.0% of ioi/validation right (n = 20) and 50.0% of other" in said
+    assert "(n = 20, by rank above foils). No circuit" in said and "text" not in said
+    alone = {kind: stages[kind] for kind in ("load", "reference", "means")}
+    assert "gets 0.0% of text/validation right" in top(tmp_path, alone)
+
+
+EDGES = {"edges": {"kept": 25, "total": 100}, "heads": {"kept": 3, "total": 8}}
+
+
+def test_circuits_of_edges_are_not_called_nodes(tmp_path: Path) -> None:
+    of_edges = samples.verify(by_part=EDGES, random=[share(40, 40)])
+    stages = whole() | {"verify": stage("verify", of_edges)}
+    stages["select"]["metrics"]["by_part"] = EDGES
+    text = top(tmp_path, stages)
+    assert "25.0% of the edges in play keep" in text
+    assert "random circuits with as many edges into every layer get" in text
+    assert "the choice of edges is not shown to matter" in text
+    page = Page(page_of(tmp_path, stages)).text
+    assert "circuit of 25 edges" in page and "25 edges, 25.0% of the universe" in page
+    many = {f"nodes-{n}": stage("select") for n in range(4)}
+    cells = [p for _, p in Page(page_of(tmp_path, stages | many)).pieces]
+    assert {"Size", "25 edges", "25 nodes"} <= set(cells)
+
+
+def test_a_circuit_that_gets_none_right_is_not_measured_by_random_ones(tmp_path: Path) -> None:
+    none = samples.verify(autoregressive=share(0, 40), random=[share(0, 40)])
+    text = top(tmp_path, whole() | {"verify": stage("verify", none)})
+    assert "The circuit gets none right" in text and "A random circuit" not in text
+
+
 def solves(right: int, **inputs: str) -> dict[str, Any]:
     accuracy = {"split": "problems/test", "accuracy": share(right, 40), "answered": share(40, 40)}
     if not inputs:
@@ -124,13 +185,17 @@ def test_a_changed_model_is_said_beside_its_base_and_beside_a_random_change(tmp_
         "all solves": solves(25, model="all", against="before"),
     }
     text = top(tmp_path, stages)
-    assert "all solves 62.5% of problems/test (n = 40) against 50.0% before: +12.5" in text
+    assert (
+        "smollm2 (all) solves 62.5% of problems/test (n = 40) against 50.0% before: +12.5" in text
+    )
     assert "[−5.0, +25.0] points." in text and "components" not in text
     del stages["all solves"]
     stages["better solves"] = solves(26, model="better", against="before")
     stages["control solves"] = solves(22, model="control", against="before")
     text = top(tmp_path, stages)
-    assert "better solves 65.0%" in text and "an update of 25.0% of the components" in text
+    assert (
+        "smollm2 (better) solves 65.0%" in text and "an update of 25.0% of the components" in text
+    )
     assert "As many random ones gain +5.0 [−5.0, +25.0] points." in text
     assert "changed models" not in text
     stages["all solves"] = solves(18, model="all", against="before")

@@ -29,14 +29,19 @@ def _of(found: Evidence) -> Iterator[tuple[str, Html]]:
                 "leaks part of the task and the recovery above includes that."
             ),
         )
-    if found.random and max(share.value for share in found.random) >= alone.low:
+    if found.full.right and not alone.right:
+        yield (
+            "The circuit gets none right",
+            join(f"By itself it gets none of {alone.n:,}, so it is no circuit of the task."),
+        )
+    elif found.random and max(share.value for share in found.random) >= alone.low:
         best = percent(max(share.value for share in found.random))
         yield (
             "A random circuit does as well",
             join(
-                f"One with as many nodes in every layer gets {best}, not below the circuit’s "
-                f"interval [{span(alone.low, alone.high)}], so the choice of nodes is not shown "
-                "to matter."
+                f"One {found.sizes.alike} gets {best}, not below the circuit’s interval "
+                f"[{span(alone.low, alone.high)}], so the choice of {found.sizes.unit} is not "
+                "shown to matter."
             ),
         )
     if found.full.right and found.necessity.high >= found.full.low:

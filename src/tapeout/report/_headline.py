@@ -1,12 +1,22 @@
 """What a reader with ten seconds takes home: sentences that the results bear out, nothing else."""
 
-from ._amplified import Gain
 from ._decomposed import directions_sentence
 from ._evidence import Evidence
 from ._html import Html, join, name
+from ._model_sentences import gained, right, solved, subject, trained
 from ._results import MODELS, Results, Stage
-from ._text import accuracy_words, joined, number, part_words, percent, setting_words, share
-from ._values import Share
+from ._smallest import smallest_sentences
+from ._text import (
+    accuracy_words,
+    joined,
+    metric_words,
+    model_words,
+    number,
+    part_words,
+    percent,
+    setting_words,
+    share,
+)
 from ._views import Frontier, Sizes
 
 _SAME_SPEED = 0.03
@@ -21,46 +31,54 @@ def headline(results: Results) -> list[Html]:
         return [_sized(results, *results.frontiers[0]), *_cut_out(results, None)]
     if compared := results.of_kind("directions"):
         return [directions_sentence(compared[0].metrics)]
-    if gained := _gained(results):
-        return gained
-    if results.tasks:
-        stage, task = results.tasks[0]
-        accuracy = task.worth.accuracy
-        right = f" gets {percent(accuracy.value)} of "
-        on = f" right (n = {accuracy.n:,}). No circuit has been measured yet."
-        return [join(_subject(results, stage), right, name(task.worth.split), on)]
+    if models := gained(results) or solved(results):
+        return models
+    if results.smallest:
+        named = [(_measured(results, stage), found) for stage, found in results.smallest]
+        return smallest_sentences(named)
+    if alone := right(results):
+        circuits = results.transfers or results.composed or results.routed
+        return [*alone, *([] if circuits else [Html("No circuit has been measured yet.")])]
+    if losses := trained(results):
+        return losses
     if results.stages:
         return [Html("No accuracy has been measured yet.")]
     return [Html("No stage of this run has finished yet.")]
 
 
+def _measured(results: Results, stage: Stage) -> str:
+    """The stage whose model another stage measured; itself where there is doubt."""
+    model = results.input(stage, "model", *MODELS)
+    return model.name if model else stage.name
+
+
 def circuit_words(sizes: Sizes) -> str:
     """Such as `12.4% of the MLP channels and attention heads in play`."""
-    parts = joined([part_words(part) for part, _ in sizes.parts]) if sizes.parts else "nodes"
-    return f"{share(sizes.share)} of the {parts} in play"
+    counted = [part_words(part) for part, _ in sizes.parts] if sizes.unit == "nodes" else []
+    return f"{share(sizes.share)} of the {joined(counted or [sizes.unit])} in play"
 
 
 def _recovered(results: Results, stage: Stage, found: Evidence) -> Html:
     task, setting = name(found.setting.task), found.setting
     if not found.full.right:
         return join(
-            _subject(results, stage),
+            subject(results, stage),
             " gets none of ",
             name(setting.split),
             f" right (n = {found.n:,}), so there is nothing that a circuit could keep.",
         )
     model = results.model_of(stage)
-    where = join("In ", name(model.source), ", ") if model else Html()
+    where = join("In ", name(model_words(model.source)), ", ") if model else Html()
     words = circuit_words(found.sizes)
     words = words if model else words[0].upper() + words[1:]
-    verb = "keep" if found.relative <= 1 else "reach"
+    verb, exact = "keep" if found.relative <= 1 else "reach", setting.criterion == "exact"
     return join(
         where,
         name(words),
         f" {verb} {percent(found.relative)} of the full model’s accuracy on ",
         task,
         f": {percent(found.autoregressive.value)} against {percent(found.full.value)} ",
-        name(setting.criterion if setting.criterion == "exact" else f"by {setting.criterion}"),
+        name("exact" if exact else f"by {metric_words(setting.criterion)}"),
         " (",
         name(setting.split_name),
         f" split, n = {found.n:,}, ",
@@ -75,14 +93,11 @@ def _needed(found: Evidence) -> Html:
         return join(f"{left}. No random circuit was run for comparison.")
     row = next(row for row in found.rows() if row.control)
     seeds = "one seed" if len(found.random) == 1 else f"mean of {len(found.random)} seeds"
-    return join(
-        f"{left}; random circuits with as many nodes in every layer get "
-        f"{percent(row.value)} ({seeds})."
-    )
+    return join(f"{left}; random circuits {found.sizes.alike} get {percent(row.value)} ({seeds}).")
 
 
 def _sized(results: Results, stage: Stage, found: Frontier) -> Html:
-    where, setting = _subject(results, stage, "In "), found.setting
+    where, setting = subject(results, stage, "In "), found.setting
     about = join(" (", name(setting.split), f", n = {found.full.n:,}, ", name(setting.words), ")")
     if not found.full.right:
         return join(where, ", the full model gets none right", about, ": nothing can be sized.")
@@ -132,54 +147,3 @@ def _speed_words(speed: float) -> str:
     if speed > 1:
         return f"runs {number(speed)} times as fast"
     return f"runs slower, at {number(speed)} times the full model’s tokens per second"
-
-
-def _gained(results: Results) -> list[Html]:
-    """What the run's first changed model solves beside its base, and what a random change does."""
-    beside = [stage for stage in results.of_kind("solve") if "gain" in stage.metrics]
-    if not beside:
-        return []
-    first = beside[0]
-    change = results.input(first, "model", *MODELS)
-    base = results.stage(first.inputs.get("against", ""))
-    found = _solved(first)
-    before = f" against {percent(_solved(base).value)} before" if base else ""
-    said = join(
-        name(change.name if change else first.name),
-        f" solves {percent(found.value)} of ",
-        name(first.metrics.text("split")),
-        f" (n = {found.n:,}){before}: {_gain(first)} points",
-    )
-    circuit = change and results.circuit_of(change)
-    if not circuit:
-        return [join(said, ".")]
-    touched = share(circuit.metrics.finite("share"))
-    sentences = [join(said, f", by an update of {touched} of the components.")]
-    for stage in beside[1:]:
-        other = results.input(stage, "model", *MODELS)
-        drawn = other and results.circuit_of(other)
-        same = stage.inputs.get("against") == first.inputs.get("against")
-        if same and drawn and drawn.kind == "random" and results.circuit_of(drawn) is circuit:
-            sentences.append(join(f"As many random ones gain {_gain(stage)} points."))
-    if len(beside) > len(sentences):
-        gains = [
-            100 * Gain.of(s.metrics.child("gain").child("by_problem")).points.value for s in beside
-        ]
-        ends = f"{min(gains):+.1f} to {max(gains):+.1f}".replace("-", "−")
-        sentences.append(Html(f"All {len(beside)} changed models gain {ends} points."))
-    return sentences
-
-
-def _solved(stage: Stage) -> Share:
-    return Share.of(stage.metrics.child("accuracy"))
-
-
-def _gain(stage: Stage) -> str:
-    return Gain.of(stage.metrics.child("gain").child("by_problem")).cells[0]
-
-
-def _subject(results: Results, stage: Stage, before: str = "") -> Html:
-    model = results.model_of(stage)
-    if model:
-        return join(before, name(model.source))
-    return join(f"{before}the model" if before else "The model")

@@ -4,7 +4,7 @@ from ._html import Html, code, details, isolated, join, name, paragraph, section
 from ._results import Results, Stage
 from ._strips import layer_bars
 from ._summary_part import summary_part
-from ._text import part_words, share
+from ._text import capital, part_words, share
 from ._views import Sizes
 
 FEW = 3
@@ -28,18 +28,21 @@ def sizes_section(results: Results) -> Html:
 def _overview(circuits: list[tuple[Stage, Sizes]]) -> Html:
     """A line a circuit: what it keeps of every part that any of them has."""
     parts = list(dict.fromkeys(part for _, sizes in circuits for part, _ in sizes.parts))
+    plain = all(sizes.unit == "nodes" for _, sizes in circuits)
     rows = []
     for stage, sizes in circuits:
         kept = dict(sizes.parts)
         own = [f"{kept[part].kept:,}" if part in kept else "–" for part in parts]
-        rows.append([name(stage.name), f"{sizes.size:,}", share(sizes.share), *own])
-    head = ["Circuit", "Nodes", "Share", *(name(part_words(part)) for part in parts)]
+        size = f"{sizes.size:,}" if plain else sizes.words
+        rows.append([name(stage.name), size, share(sizes.share), *own])
+    titles = [name(capital(part_words(part))) for part in parts]
+    head = ["Circuit", "Nodes" if plain else "Size", "Share", *titles]
     caption = "What every circuit keeps; layer by layer below."
     return table(caption, head, [(None, rows)], label="Circuits")
 
 
 def _drawing(stage: Stage, sizes: Sizes) -> Html:
-    whole = f"{sizes.size:,} nodes, {share(sizes.share)} of the universe."
+    whole = f"{sizes.words}, {share(sizes.share)} of the universe."
     return join(paragraph(whole), *_part_figures(sizes), summary_part(stage))
 
 
@@ -47,7 +50,7 @@ def _part_figures(sizes: Sizes) -> list[Html]:
     figures = []
     for part, total in sizes.parts:
         words, layers = part_words(part), sizes.layers.get(part, [])
-        label = tag("b", name(words[0].upper() + words[1:]))
+        label = tag("b", name(capital(words)))
         about = join(label, " ", code(part), f" {total}, {share(total.share)}")
         if not layers:
             figures.append(paragraph(about))

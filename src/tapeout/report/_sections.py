@@ -13,6 +13,7 @@ from ._strips import whisker
 from ._text import (
     accuracy_words,
     mebibytes,
+    metric_words,
     percent,
     ratio,
     share,
@@ -96,8 +97,8 @@ def evidence_section(results: Results) -> Html:
     ]
     caption = join(
         "When an answer counts as right is named with each circuit and defined under Task and "
-        "model. Intervals are 95% Wilson. Random circuits keep as many nodes in every layer; "
-        "theirs is the mean over seeds and the range.",
+        "model. Intervals are 95% Wilson. Random circuits keep as many nodes in every layer, "
+        "or edges into it; theirs is the mean over seeds and the range.",
         tag("span", " The vertical line is the full model.", class_="beside-dots"),
     )
     main = table(caption, head, groups, label="Evidence", words=(0, 1))
@@ -114,7 +115,7 @@ def _proof_title(stage: Stage, found: Evidence) -> Html:
         name(accuracy_words(setting.criterion)),
         ", ",
         name(setting.words),
-        f"; circuit of {found.sizes.size:,} nodes, ",
+        f"; circuit of {found.sizes.words}, ",
         name(circuit_words(found.sizes)),
     )
 
@@ -130,7 +131,10 @@ def _metric_table(proofs: list[tuple[Stage, Evidence]]) -> Html:
     groups = []
     for stage, found in proofs:
         rows: list[list[str]] = [["KL from the full model, nats", "–", str(found.kl)]]
-        rows += [[name(title), str(full), str(own)] for title, full, own in found.metrics]
+        rows += [
+            [name(metric_words(title)), full.as_metric(title), own.as_metric(title)]
+            for title, full, own in found.metrics
+        ]
         rows += [[name(title), "–", own] for title, own in found.calibrated]
         groups.append((tag("b", name(stage.name)) if several else None, rows))
     caption = "Means with 95% intervals, full model and circuit on the same examples."
@@ -144,7 +148,7 @@ def speed_section(results: Results) -> Html:
         gain = f" ({percent(cut.parameters / cut.full)})" if cut.full else ""
         words = f": {cut.parameters:,} of {cut.full:,} parameters{gain}, "
         file = f" replacement, {mebibytes(cut.file_bytes)} on disk."
-        about = join(name(cut.layout), " layout, ", name(cut.replacement), file)
+        about = join(name(cut.layout.replace("_", "-")), " layout, ", name(cut.replacement), file)
         parts.append(paragraph(tag("b", name(stage.name)), words, about))
     parts += [_speed_table(stage, speed) for stage, speed in results.speeds]
     return section("The circuit as a model of its own", *parts)

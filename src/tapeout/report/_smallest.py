@@ -10,7 +10,7 @@ from rich.text import Text
 from ._fields import Fields
 from ._html import Html, join, name, section, table, tag
 from ._plain import plain
-from ._text import clean, percent, share
+from ._text import accuracy_words, capital, clean, metric_words, percent, share, universe_words
 from ._values import Share
 
 
@@ -59,8 +59,8 @@ class Smallest:
     @property
     def words(self) -> str:
         return (
-            f"Smallest circuits of {self.nodes:,} nodes ({self.universe}) that keep "
-            f"{percent(self.target)}: {self.split}, {self.criterion}"
+            f"Smallest circuits of {self.nodes:,} nodes ({universe_words(self.universe)}) that "
+            f"keep {percent(self.target)}: {self.split}, {metric_words(self.criterion)}"
         )
 
 
@@ -104,6 +104,38 @@ def smallest_table(stages: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     return drawn
 
 
+def smallest_sentences(named: Sequence[tuple[str, Smallest]]) -> list[Html]:
+    """What is the smallest in the first model, under the first replacement; the range over all."""
+    title, first = named[0]
+    if not first.found:
+        return [join("No circuit has been measured yet.")]
+    found = first.found[0]
+    goal = join(
+        f"{percent(first.target)} ",
+        name(accuracy_words(first.criterion)),
+        " on ",
+        name(first.split),
+        f" (n = {found.full.n:,}, ",
+        name(found.replacement),
+        " replacement)",
+    )
+    if found.absolute is None:
+        return [join("In ", name(title), " no measured size of circuits has ", goal, ".")]
+    size, part = found.absolute
+    enough = f" a circuit of {size:,} of {first.nodes:,} nodes, {share(part)}, is enough for "
+    sizes = [
+        reached.absolute[0]
+        for _, other in named
+        for reached in other.found[:1]
+        if reached.absolute and reached.replacement == found.replacement
+    ]
+    said = [join("In ", name(title), enough, goal, ".")]
+    if len(sizes) == len(named) > 1:
+        ends = f"{min(sizes):,} to {max(sizes):,}"
+        said.append(join(f"The smallest circuits of all {len(named)} models have {ends} nodes."))
+    return said
+
+
 def smallest_section(stages: Sequence[tuple[str, Smallest]]) -> Html:
     """All of them as one table of the page."""
     if not stages:
@@ -115,6 +147,6 @@ def smallest_section(stages: Sequence[tuple[str, Smallest]]) -> Html:
         )
         for title, found in stages
     ]
-    head = [word[0].upper() + word[1:] for word in HEAD]
+    head = [capital(word) for word in HEAD]
     caption = join(name(stages[0][1].words), f". {WHAT}")
     return section("Smallest circuits", table(caption, head, groups, label="Smallest circuits"))

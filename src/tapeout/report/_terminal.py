@@ -135,7 +135,7 @@ def evidence_table(metrics: Mapping[str, Any]) -> Group:
     setting, sizes = found.setting, found.sizes
     table = plain(
         f"{setting.split}, n = {found.n:,}, {setting.words}; "
-        f"circuit of {sizes.size:,} nodes ({share(sizes.share)})"
+        f"circuit of {sizes.words} ({share(sizes.share)})"
     )
     _columns(table, "model", setting.criterion, "95% interval", "right")
     for row in found.rows():
@@ -167,7 +167,7 @@ def sizes_table(metrics: Mapping[str, Any]) -> Group:
         RunError: the metrics are not those of such a stage.
     """
     sizes = Sizes.of(Fields(metrics, "select metrics"))
-    table = plain(f"Circuit of {sizes.size:,} nodes, {share(sizes.share)} of the universe")
+    table = plain(f"Circuit of {sizes.words}, {share(sizes.share)} of the universe")
     _columns(table, "part", "kept", "of", "share")
     for part, kept in sizes.parts:
         cells = f"{kept.kept:,}", f"{kept.total:,}", share(kept.share)

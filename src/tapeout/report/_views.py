@@ -108,6 +108,20 @@ class Sizes:
     parts: list[tuple[str, Kept]]
     layers: dict[str, list[tuple[int, Kept]]]
 
+    @property
+    def unit(self) -> str:
+        """What `size` counts."""
+        return "edges" if any(part == "edges" for part, _ in self.parts) else "nodes"
+
+    @property
+    def words(self) -> str:
+        return f"{self.size:,} {self.unit}"
+
+    @property
+    def alike(self) -> str:
+        """In what a random circuit is as this one."""
+        return f"with as many {self.unit} {'in' if self.unit == 'nodes' else 'into'} every layer"
+
     @classmethod
     def of(cls, fields: Fields) -> "Sizes":
         layers: dict[str, list[tuple[int, Kept]]] = {}
