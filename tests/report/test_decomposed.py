@@ -44,11 +44,13 @@ def test_toys_have_the_columns_that_they_were_measured_by(tmp_path: Path):
 
 
 def test_nodes_that_hold_directions_are_named(tmp_path: Path):
-    stages = {"held": stage("energy", samples.energy())}
-    text = drawn(tables_of(stages)[0], width=150)
-    assert "12.5%" in text and "25.0% in 1, 75.0% in 10" in text
+    metrics = samples.energy()
+    metrics["top"]["10000"] = 0.875
+    stages = {"held": stage("energy", metrics)}
+    text = drawn(tables_of(stages)[0], width=150).replace("\u00a0", " ")
+    assert "12.5%" in text and "25.0% in 1, 75.0% in 10, 87.5% in 10,000" in text
     page = page_of(tmp_path, stages)
-    assert "1.mlp.post_act.5 21.9%" in page and "Nodes that hold directions" in page
+    assert "1.mlp.post_act.5\u00a0(21.9%)" in page and "Nodes that hold directions" in page
 
 
 def test_circuits_stand_beside_random_ones(tmp_path: Path):

@@ -12,7 +12,7 @@ from tapeout.errors import RunError
 from tapeout.report import write_report
 
 from . import samples
-from .samples import KINDS, Page, page_of, stage, whole
+from .samples import KINDS, Page, page_of, share, stage, whole
 
 SECTIONS = {
     "frontier": "Accuracy over circuit size",
@@ -85,6 +85,31 @@ def test_many_circuits_and_models_are_a_table_each(tmp_path: Path) -> None:
         assert f"<summary>{title}</summary>" in page.replace("<bdi>", "").replace("</bdi>", "")
     listed = page.partition(tables[1])[2].partition("</table>")[0]
     assert all(title in listed for title in (*models, "load"))
+
+
+def test_two_models_say_which_stage_is_whose(tmp_path: Path) -> None:
+    one = {"load": stage("load")}
+    assert "Stage" not in Page(page_of(tmp_path, one)).text.partition("How it was made")[0]
+    text = Page(page_of(tmp_path, one | {"dense": stage("load")})).text
+    assert "StageloadModelsmollm2" in text and "StagedenseModelsmollm2" in text
+
+
+def test_names_are_words_and_what_was_left_empty_is_left_out(tmp_path: Path) -> None:
+    stages = whole()
+    stages["task"]["metrics"]["config"] |= {"start": "", "gpu": None, "answer": "{sum}\n"}
+    text = Page(page_of(tmp_path, stages)).text
+    assert "answer={sum}⏎" in text and "start=" not in text and "gpu" not in text
+    assert "UniverseMLP channels and attention heads, 100 nodes" in text
+    assert "logit difference: right tokens less the foils" in text
+    assert "rank above foils100.0% [50.0–100.0%]" in text and "per-layer layout" in text
+
+
+def test_what_has_a_table_is_not_listed_again(tmp_path: Path) -> None:
+    solved = {"split": "p/test", "accuracy": share(1, 4), "answered": share(4, 4)}
+    page = page_of(tmp_path, {"s": stage("solve", solved)})
+    assert headings(page) == ["Problems solved", "How it was made"]
+    text = Page(page).text
+    assert "Gain" not in text and "McNemar" not in text
 
 
 def test_several_of_a_kind_share_a_chart_and_a_table(tmp_path: Path) -> None:

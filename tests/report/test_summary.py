@@ -52,6 +52,7 @@ def test_it_reads_what_circuits_report(tmp_path: Path) -> None:
     sizes = samples.select() | {"summary": own}
     page = Page(page_of(tmp_path, {"c": stage("select", sizes)})).text
     assert "no gates of their own" in page and "by node pruning's rule" in page
+    assert "PartKeptOfSparsityNote" in page and "CountKeptOfGone" in page
 
 
 def test_circuits_without_edges_of_heads_and_circuits_of_edges() -> None:

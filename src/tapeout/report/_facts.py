@@ -1,8 +1,19 @@
 """What was run: task, model, method, stages."""
 
+from ._amplified import AMPLIFIED
 from ._html import Html, code, details, facts, isolated, join, name, paragraph, section, table, tag
 from ._results import Results, Stage
-from ._text import accuracy_words, percent, seconds, setting_words, span
+from ._text import (
+    accuracy_words,
+    metric_words,
+    model_words,
+    percent,
+    seconds,
+    seen_lines,
+    setting_words,
+    span,
+    universe_words,
+)
 from ._views import Task
 
 FEW = 2
@@ -36,6 +47,11 @@ _KNOWN = {
     "coverage",
     "span",
     "toy",
+    "bridge",
+    "steer",
+    "random",
+    "squeeze",
+    *AMPLIFIED,
 }
 
 
@@ -50,7 +66,7 @@ def _models(results: Results) -> list[Html]:
     head = ["Model", "Family", "Layers", "Parameters", "Weights"]
     rows = [
         [
-            name(model.source),
+            name(model_words(model.source)),
             name(model.family),
             f"{model.layers:,}",
             f"{model.parameters:,}",
@@ -58,11 +74,13 @@ def _models(results: Results) -> list[Html]:
         ]
         for _, model in results.models
     ]
-    if len(rows) <= FEW:
-        return [facts(list(zip(head, row, strict=True))) for row in rows]
+    if len(rows) == 1:
+        return [facts(list(zip(head, rows[0], strict=True)))]
     named = zip(results.models, rows, strict=True)
     lines = [[name(stage.name), *row] for (stage, _), row in named]
     head = ["Stage", *head]
+    if len(rows) <= FEW:
+        return [facts(list(zip(head, line, strict=True))) for line in lines]
     return [table("Models", head, [(None, lines)], label="Models", words=(0, 1, 2, 5))]
 
 
@@ -77,7 +95,7 @@ def _task(task: Task, defined: dict[str, str]) -> Html:
     right = join(name(defined.get(worth.criterion, "")), f" ({counts})")
     rows: list[list[str]] = [[name(accuracy_words(worth.criterion)), exact, right]]
     rows += [
-        [name(title), str(average), name(defined.get(title, ""))]
+        [name(metric_words(title)), average.as_metric(title), name(defined.get(title, ""))]
         for title, average in worth.metrics
     ]
     caption = join(
@@ -146,14 +164,15 @@ def _method(stage: Stage) -> Html:
     found = stage.metrics
     metric = found.child("metric") if "metric" in found else None
     words = (
-        join(name(metric.text("name", "")), ": ", name(metric.text("definition", "")))
+        join(name(metric_words(metric.text("name", ""))), ": ", name(metric.text("definition", "")))
         if metric
         else ""
     )
     n = f", n = {found.whole('n'):,}" if "n" in found else ""
     split = join(name(found.text("split")), n) if "split" in found else ""
-    nodes = f", {found.whole('nodes'):,} nodes" if "nodes" in found else ""
-    universe = join(code(found.text("universe")), nodes) if "universe" in found else ""
+    sizes = [f", {found.whole(unit):,} {unit}" for unit in ("nodes", "edges") if unit in found]
+    parts = universe_words(found.text("universe", ""))
+    universe = join(name(parts), *sizes[:1]) if parts else ""
     method = name(found.text("method", ""))
     return facts(
         [
@@ -210,9 +229,11 @@ def other_section(results: Results) -> Html:
 
 
 def _list(pairs: list[tuple[str, str]]) -> Html:
+    """What was given; what was left empty says nothing."""
+    given = [(key, seen_lines(value)) for key, value in pairs if value not in ("", "null")]
     return join(
         *(
             join(", " if place else "", code(f"{key}={value}"))
-            for place, (key, value) in enumerate(pairs)
+            for place, (key, value) in enumerate(given)
         )
     )

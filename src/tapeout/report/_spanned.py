@@ -73,9 +73,11 @@ def held(stages: Named) -> Both:
     """Which nodes hold directions' energy, from `energy` stages."""
     rows = []
     for title, fields in stages:
-        top = [f"{percent(part)} in {count}" for count, part in _parts_by_count(fields)]
+        top = [
+            f"{percent(part)} in\u00a0{_count(count)}" for count, part in _parts_by_count(fields)
+        ]
         strongest = [
-            f"{row.text('node')} {percent(row.finite('energy'))}"
+            f"{row.text('node')}\u00a0({percent(row.finite('energy'))})"
             for row in fields.children("strongest")[:5]
         ]
         directions, outside = fields.numbers("directions"), fields.finite("outside")
@@ -92,6 +94,10 @@ def held(stages: Named) -> Both:
 def _parts_by_count(fields: Fields) -> list[tuple[str, float]]:
     top = fields.child("top")
     return [(count, top.finite(count)) for count, _ in top.leaves()]
+
+
+def _count(text: str) -> str:
+    return f"{int(text):,}" if text.isdecimal() and len(text) < 10 else text
 
 
 SPANNED = {"energy": held, "coverage": covered, "span": tuned}

@@ -13,7 +13,7 @@ COUNTS = (
     ("paper_parameters", "parameters of blocks, by node pruning's rule"),
 )
 
-PART_HEAD = ("part", "kept", "of", "sparsity", "")
+PART_HEAD = ("part", "kept", "of", "sparsity", "note")
 COUNT_HEAD = ("count", "kept", "of", "gone")
 LAYER_HEAD = ("layer", "attention", "MLP", "heads", "head channels", "MLP channels", "MLP outputs")
 

@@ -88,7 +88,7 @@ def comparison_table(
 def _table(title: str | None, head: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
     table = plain(title)
     for place, name in enumerate(head):
-        left = not place or not name
+        left = not place or name == PART_HEAD[-1]
         table.add_column(Text(name), justify="left" if left else "right", overflow="fold")
     for line in lines:  # text as it is: rich would read markup in plain strings
         table.add_row(*map(Text, line))

@@ -60,8 +60,8 @@ class Trained:
 
 HEAD = ("Model", "Nonzero weights", "Share", "Asked for", "Least", "Tokens", "Validation loss")
 WHAT = (
-    "Nonzero weights are counted, in all parameters but norms, sinks and the bigram table; least "
-    "is the share that the weights make which every neuron keeps. Loss in nats a token of held-out "
+    "Nonzero weights are counted, in all parameters but norms, sinks and the bigram table; least: "
+    "their share if only those were left that every neuron keeps. Loss in nats a token of held-out "
     "code"
 )
 
