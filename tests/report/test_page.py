@@ -110,6 +110,7 @@ def test_what_has_a_table_is_not_listed_again(tmp_path: Path) -> None:
     assert headings(page) == ["Problems solved", "How it was made"]
     text = Page(page).text
     assert "Gain" not in text and "McNemar" not in text
+    assert text.count("Problems solved") == 1
 
 
 def test_several_of_a_kind_share_a_chart_and_a_table(tmp_path: Path) -> None:

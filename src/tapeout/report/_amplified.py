@@ -170,4 +170,4 @@ def amplified_section(by_kind: Mapping[str, Named]) -> Html:
     title = "One capability made better"
     if shown and not shown.keys() - MEASURED:
         title = next(iter(shown.values())).title
-    return section(title, *(both.html() for both in shown.values()))
+    return section(title, *(both.html(titled=both.title != title) for both in shown.values()))

@@ -43,9 +43,10 @@ class Both:
         found.caption = Text(self.note) if self.note else None
         return found
 
-    def html(self) -> Html:
-        """For the page."""
-        caption = name(f"{self.title}. {self.note}" if self.note else self.title)
+    def html(self, *, titled: bool = True) -> Html:
+        """For the page; without its title where a heading above says it, if there is a note."""
+        words = [self.title] if titled or not self.note else []
+        caption = name(". ".join([*words, self.note] if self.note else words))
         shown = [place for place in self._filled if place != self.by]
         groups: dict[str | None, list[list[Html]]] = {}
         for row in self.rows:

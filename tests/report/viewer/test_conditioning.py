@@ -48,7 +48,7 @@ def test_sizes_side_by_side_are_frontiers_too(tmp_path: Path):
 def test_scales_have_accuracies_and_distances(tree: Json):
     soft, hard = tree["sweeps"]
     assert len(soft["points"]) == 1 and [p["scale"] for p in hard["points"]] == [0.25, 0.5, 1.0]
-    assert hard["points"][0]["kl"] == [0.25, -0.25, 0.75] and hard["scale"] == 0.5
+    assert hard["points"][0]["kl"] == [0.25, 0.0, 0.75] and hard["scale"] == 0.5
     assert [what for what, _ in hard["points"][0]["recovery"]] == ["zero"]
 
 
