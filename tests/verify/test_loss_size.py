@@ -94,6 +94,29 @@ def test_what_lies_above_the_start_is_not_looked_at(case):
     assert from_worse.k == from_all.k
 
 
+def test_from_a_set_that_fails_the_next_larger_ones_are_tried(case):
+    model, task, scores = case
+    losses = by_hand(model, scores, task.validation, "kl", "zero")
+    steps = [
+        (start, 2**power)
+        for start in range(1, len(losses))
+        for power in range(8)
+        if 2**power <= start and start + 2**power < len(losses) - 1
+    ]
+    tried = 0
+    for start, step in steps:
+        bar = losses[start + step] + 1e-5
+        before = [losses[start], *(losses[start + 2**p] for p in range(8) if 2**p < step)]
+        if min(before) <= bar + 1e-4:
+            continue
+        options = {"objective": "kl", "target": bar, "start": start}
+        found = smallest_at_loss(model, scores, task.validation, "zero", **options)
+        assert max(found.curve) == start + step and start < found.k <= start + step
+        assert found.loss.value <= bar
+        tried += step > 1
+    assert tried > 2
+
+
 def test_losses_may_be_calibrated_first(case):
     """What counts is then the loss after scale and shift, fitted to other examples."""
     model, task, scores = case

@@ -92,8 +92,9 @@ def smallest_at_loss(
     first k that fails; then the gap between that and the last that passed is halved until nothing
     is left of it. So every k that was measured and is larger passes; what lies below is not
     looked at, as a smaller k that passed by luck would not count. A learned mask is a set before
-    it is an order, and more nodes may make it worse: if its own size passes (`start`), larger ones
-    are not looked at.
+    it is an order, and more nodes may make it worse: from its own size (`start`) k goes up in
+    steps that double, to twice that size, and what lies above the first that passes is not looked
+    at. Where a set fails, what it lacks is mostly nodes whose gates closed last.
 
     Args:
         model: the model; it is not changed.
@@ -106,7 +107,7 @@ def smallest_at_loss(
         objective: `kl` (from the full model at the answer), `task` (the right answer over the
             whole vocabulary) or `candidates` (the right tokens among right tokens and foils).
         shares: the grid, as parts of the universe.
-        start: a k to begin at.
+        start: a k to begin at, such as a learned mask's own size.
         calibrated_on: take every circuit's loss after a scale and a shift of its logits that are
             fitted to these other examples, see `calibrate`.
         precision: stop halving at a gap of this part of the universe; 0 leaves none.
@@ -146,9 +147,10 @@ def smallest_at_loss(
 
     bar = _bar(target, relative_to, {"full": lambda: run(None), "empty": lambda: measure(0)})
     gap = max(1, round(precision * nodes))
-    if start is not None and measure(start).value <= bar:
-        grid = [*(k for k in grid if k < start), start]
-    k = _smallest(grid, lambda k: measure(k).value <= bar, gap)
+    passes: Callable[[int], bool] = lambda k: measure(k).value <= bar  # noqa: E731
+    if start is not None:
+        grid = _from(start, grid, passes)
+    k = _smallest(grid, passes, gap)
     if k is None:
         raise TaskError(
             f"with nothing replaced the loss on {split.name} is {curve[nodes].value:.4g} nats "
@@ -228,6 +230,17 @@ def _bar(target: float, relative_to: Base, losses: Mapping[str, Callable[[], Ave
             f"{target}{relative}"
         )
     return bar
+
+
+def _from(start: int, grid: Sequence[int], passes: Callable[[int], bool]) -> list[int]:
+    """The grid up to the first k above `start` that passes; all of it if none does."""
+    tried = [start]
+    while not passes(tried[-1]):
+        higher = start + 2 ** (len(tried) - 1)
+        if higher > min(2 * start, grid[-1]):
+            return list(grid)
+        tried.append(higher)
+    return sorted({*(k for k in grid if k < start), *tried})
 
 
 def _smallest(grid: Sequence[int], passes: Callable[[int], bool], gap: int = 1) -> int | None:
