@@ -4,6 +4,8 @@ import { el } from "./dom";
 import { paint } from "./scene";
 import type { Point, Shape, View } from "./scene";
 import { theme } from "./theme";
+import { opened, whole } from "./viewport";
+import type { Extent } from "./viewport";
 
 const CLOSEST = 24;
 const STEP = 1.25;
@@ -14,9 +16,11 @@ const SETTLES = 120;
 export class Board {
   readonly canvas: HTMLCanvasElement;
   private shapes: Shape[] = [];
-  private size: Point = [1, 1];
+  private extent: Extent = { size: [1, 1], letters: 1 };
+  private at: Point | undefined;
   private view: View = { scale: 1, x: 0, y: 0 };
-  private fitted = true;
+  /** What the view keeps to when the picture or the screen gets another size; none after a reader moved it. */
+  private held: "opened" | "whole" | "moved" = "opened";
   private waiting = false;
   /** Whether its size is known; before, drawing is in vain. */
   private measured = false;
@@ -38,20 +42,32 @@ export class Board {
     new ResizeObserver(() => this.resized()).observe(this.canvas);
   }
 
-  /** New content; the view stays unless the picture is of another size or was never moved. */
-  show(shapes: Shape[], width: number, height: number): void {
-    const same = this.size[0] === width && this.size[1] === height;
+  /** New content; the view stays unless the picture is of another size. It opens with `at` in sight. */
+  show(shapes: Shape[], extent: Extent, at?: Point): void {
+    const same = this.extent.size.every((long, axis) => long === extent.size[axis]);
     this.shapes = shapes;
-    this.size = [width, height];
-    if (!same || this.fitted) this.fit();
-    else this.draw();
+    this.extent = extent;
+    this.at = at;
+    if (!same && this.held === "moved") this.held = "opened";
+    if (same) this.draw();
+    else this.hold();
   }
 
+  /** The whole picture, or if that is what is seen, how it was opened. */
   fit(): void {
-    const { clientWidth: w, clientHeight: h } = this.canvas;
-    const scale = Math.min(w / this.size[0], h / this.size[1], 3);
-    this.view = { scale, x: (w - this.size[0] * scale) / 2, y: (h - this.size[1] * scale) / 2 };
-    this.fitted = true;
+    this.held = this.held === "whole" ? "opened" : "whole";
+    this.hold();
+  }
+
+  private hold(): void {
+    const { canvas, extent } = this;
+    if (!canvas.clientWidth) return;
+    if (this.held === "opened") {
+      const most = Number.parseFloat(getComputedStyle(canvas).maxHeight) || canvas.clientHeight;
+      const { view, height } = opened(extent, canvas.clientWidth, most, this.at);
+      this.view = view;
+      canvas.style.height = `${height}px`;
+    } else if (this.held === "whole") this.view = whole(extent, canvas.clientWidth, canvas.clientHeight);
     this.draw();
   }
 
@@ -61,6 +77,7 @@ export class Board {
     const at: Point = [x * this.view.scale + this.view.x, y * this.view.scale + this.view.y];
     if (at[0] < 20 || at[0] > w - 20) this.view.x += w / 2 - at[0];
     if (at[1] < 20 || at[1] > h - 20) this.view.y += h / 2 - at[1];
+    this.held = "moved";
     this.draw();
   }
 
@@ -69,7 +86,7 @@ export class Board {
     const scale = Math.min(Math.max(this.view.scale * factor, 0.02), CLOSEST);
     const real = scale / this.view.scale;
     this.view = { scale, x: x - (x - this.view.x) * real, y: y - (y - this.view.y) * real };
-    this.fitted = false;
+    this.held = "moved";
     this.hurry();
     this.draw();
   }
@@ -77,7 +94,7 @@ export class Board {
   pan(x: number, y: number): void {
     this.view.x += x;
     this.view.y += y;
-    this.fitted = false;
+    this.held = "moved";
     this.draw();
   }
 
@@ -150,8 +167,8 @@ export class Board {
     this.canvas.width = Math.max(Math.round(this.canvas.clientWidth * sharp), 1);
     this.canvas.height = Math.max(Math.round(this.canvas.clientHeight * sharp), 1);
     this.drawn = null;
-    if (this.fitted) this.fit();
-    else this.draw();
+    // a height that is set while sizes are being observed would be an error of the page
+    requestAnimationFrame(() => this.hold());
   }
 
   private listen(): void {

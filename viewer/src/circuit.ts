@@ -41,7 +41,7 @@ export class CircuitView {
   ) {
     this.circuit = run.circuits[0]!;
     this.board = new Board(
-      "The circuit as a picture. Arrow keys move it, plus and minus enlarge it, 0 fits it, N and P go from node to node. The nodes are listed below.",
+      "The circuit as a picture. Arrow keys move it, plus and minus enlarge it, 0 shows all of it, N and P go from node to node. The nodes are listed below.",
       (at, reach) => this.picked(at, reach),
       (key) => this.pressed(key),
       (at, reach) => this.told(at, reach),
@@ -86,7 +86,9 @@ export class CircuitView {
   }
 
   private redraw(): void {
-    this.board.show(this.shapes(), this.graph.width, this.graph.height);
+    const { width, height, letters, nodes } = this.graph;
+    const chosen = nodes.find((own) => own.name === this.store.get("node"));
+    this.board.show(this.shapes(), { size: [width, height], letters }, chosen && [chosen.x, chosen.y]);
   }
 
   /** Whether stream channels are drawn. */
@@ -242,12 +244,13 @@ export class CircuitView {
     if (tree.method) said.push(", by ", name(tree.method));
     said.push(". ");
     if (circuit.of === "edges") {
-      said.push("Squares above the stream are heads, below it MLPs; an edge is as wide as the root of its score, dashed and in the second colour where that is negative. ");
+      said.push("Layers follow each other from left to right. Squares above the stream are heads, below it MLPs; the width of an edge grows with the square root of its score; where that is negative it is dashed and in the second colour. ");
     } else if (this.wired()) {
-      said.push("Lines from left to right are channels of the residual stream; between them stand queries (q), keys (k), values (v) and neurons with their channels’ numbers. An edge is a weight, as wide as the root of its flow: the weight times the standard deviation of what it carries; negative ones are dashed. ");
+      said.push("Lines from left to right are channels of the residual stream; between them stand queries (q), keys (k), values (v) and neurons with their channels’ numbers. An edge is a weight; its width grows with the square root of its flow, which is the weight times the standard deviation of what it carries. Negative ones are dashed. ");
     } else {
-      said.push("Above the residual stream stand attention’s nodes, below it those of MLPs, the strongest next to it; the bundle that joins a block to the stream is as wide as the root of the part that it keeps. ");
-      if (!circuit.tree.wiring) said.push("No edges are drawn: no single weights stand between these nodes, or the run has no weight_edges stage. ");
+      const nearest = circuit.scored ? ", the strongest next to it" : "";
+      said.push(`Layers follow each other from left to right, where there are several rows from row to row. Above the residual stream stand attention’s nodes, below it those of MLPs${nearest}; the bundle that joins a block to the stream is the wider the more of it is kept. `);
+      if (!circuit.tree.wiring) said.push("No edges are drawn: between these nodes stand no single weights, or this run measured none. ");
     }
     if (circuit.of === "nodes" && !this.store.get("shade") && circuit.scored) said.push("The stronger a node’s colour, the higher its score. ");
     replace(this.about, ...said, this.leftOut());

@@ -46,7 +46,8 @@ export function nodeShapes(graph: Graph, shade: Shade, chosen: string): Shape[] 
     if (node.round) shapes.push({ is: "rect", ...box, stroke: muted, width: 1 });
     if (node.label) {
       const fill = inkOn(part);
-      shapes.push({ is: "text", x: node.x, y: node.y + 3.2, words: node.label, size: 9, anchor: "middle", fill });
+      const size = Math.max(node.r, 9);
+      shapes.push({ is: "text", x: node.x, y: node.y + 0.355 * size, words: node.label, size, anchor: "middle", fill });
     }
     if (node.name === chosen) {
       const around = { x: box.x - 2.5, y: box.y - 2.5, w: box.w + 5, h: box.h + 5, rx: box.rx + 2 };

@@ -29,6 +29,8 @@ export interface GraphEdge {
 export interface Graph {
   width: number;
   height: number;
+  /** How large the letters are that say what stands where. */
+  letters: number;
   nodes: GraphNode[];
   /** The largest first. */
   edges: GraphEdge[];
@@ -36,7 +38,7 @@ export interface Graph {
   over: () => Shape[];
 }
 
-export const EMPTY: Graph = { width: 1, height: 1, nodes: [], edges: [], under: () => [], over: () => [] };
+export const EMPTY: Graph = { width: 1, height: 1, letters: 1, nodes: [], edges: [], under: () => [], over: () => [] };
 
 export function ends(graph: Graph, edge: GraphEdge): [Point, Point] {
   const from = graph.nodes[edge.source]!;

@@ -11,6 +11,7 @@ import type { Arrays } from "./unpack";
 
 const PILL = 15;
 const TOKENS = 2;
+const LETTERS = 11;
 
 /** Null where no heights were found for it: then its nodes stand in the grid. */
 export function wiringGraph(tree: WiringTree, arrays: Arrays): Graph | null {
@@ -33,6 +34,7 @@ export function wiringGraph(tree: WiringTree, arrays: Arrays): Graph | null {
   return {
     width: layout.width,
     height: layout.height,
+    letters: LETTERS,
     nodes,
     edges: wiringEdges(tree, arrays),
     under: () => beneath(tree, arrays, nodes),
@@ -42,7 +44,7 @@ export function wiringGraph(tree: WiringTree, arrays: Arrays): Graph | null {
 
 /** The grid's places with the edges of the wiring. */
 export function wiredGrid(circuit: NodeCircuit, tree: WiringTree, arrays: Arrays, shown: number[]): Graph {
-  const graph = nodeGrid(circuit, shown);
+  const graph = nodeGrid(circuit, shown, [1]);
   const at = new Map(graph.nodes.map((node, place) => [node.name, place]));
   const edges = wiringEdges(tree, arrays).flatMap((edge) => {
     const source = at.get(tree.names[edge.source]!);
@@ -79,7 +81,7 @@ function beneath(tree: WiringTree, arrays: Arrays, nodes: GraphNode[]): Shape[] 
     const around = { x: read - 10, y: 22, w: write - read + 20, h: layout.height - 22 };
     shapes.push({ is: "rect", ...around, rx: 6, fill: faint, opacity: 0.55 });
     const words = `${{ attn: "attention", mlp: "MLP" }[kind] ?? kind} ${layer}`;
-    shapes.push({ is: "text", x: (read + write) / 2, y: 14, words, anchor: "middle", size: 11, fill: muted });
+    shapes.push({ is: "text", x: (read + write) / 2, y: 14, words, anchor: "middle", size: LETTERS, fill: muted });
   }
   for (const stream of layout.streams) {
     const [start, end] = reach(stream, nodes, layout.left, layout.right);
@@ -128,8 +130,8 @@ function reach(stream: StreamTree, nodes: GraphNode[], left: number, right: numb
 function labels(streams: StreamTree[], nodes: GraphNode[], left: number, right: number): Shape[] {
   const { ink, paper, muted } = theme();
   const shapes: Shape[] = [
-    { is: "text", x: left - 6, y: 14, words: "prompt tokens", anchor: "end", size: 11, fill: muted },
-    { is: "text", x: right + 6, y: 14, words: "answer tokens", size: 11, fill: muted },
+    { is: "text", x: left - 6, y: 14, words: "prompt tokens", anchor: "end", size: LETTERS, fill: muted },
+    { is: "text", x: right + 6, y: 14, words: "answer tokens", size: LETTERS, fill: muted },
   ];
   for (const stream of streams) {
     const [start, end] = reach(stream, nodes, left, right);
@@ -138,7 +140,7 @@ function labels(streams: StreamTree[], nodes: GraphNode[], left: number, right: 
     const some = (tokens: StreamTree["read"]) =>
       tokens.slice(0, TOKENS).map(([text, weight]) => `${weight < 0 ? "−" : "+"}${isolated(short(text, 7))}`);
     const words = String(stream.channel);
-    const base = { is: "text", y: stream.y + 4, size: 11, fill: ink } as const;
+    const base = { is: "text", y: stream.y + 4, size: LETTERS, fill: ink } as const;
     if (stream.read.length) {
       const told = `channel ${words} is written by ${all(stream.read)}`;
       const line = [...some(stream.read).reverse(), words].join("  ");

@@ -51,7 +51,7 @@ test("in the grid nothing overlaps, and a click finds what it hits", async () =>
 test("an edge is hit along its curve", () => {
   const base = { id: null, r: 2 };
   const graph = {
-    width: 100, height: 100, under: () => [], over: () => [],
+    width: 100, height: 100, letters: 9, under: () => [], over: () => [],
     nodes: [{ ...base, name: "a", x: 0, y: 0 }, { ...base, name: "b", x: 100, y: 80 }],
     edges: [{ source: 0, target: 1, value: -1, size: 1, name: "a → b" }],
   };

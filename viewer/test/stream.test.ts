@@ -25,7 +25,7 @@ test("a part of a graph keeps the edges whose ends are both there", () => {
   const node = (name: string) => ({ id: null, name, x: 0, y: 0, r: 1 });
   const edge = (source: number, target: number) => ({ source, target, value: 1, size: 1, name: `${source}-${target}` });
   const graph = {
-    width: 1, height: 1, under: () => [], over: () => [],
+    width: 1, height: 1, letters: 9, under: () => [], over: () => [],
     nodes: ["a", "b", "c"].map(node), edges: [edge(0, 2), edge(0, 1), edge(1, 2)],
   };
   const part = keeping(graph, (one) => one.name !== "b");

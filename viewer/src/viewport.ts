@@ -1,0 +1,38 @@
+/** Where a picture stands in its box, and how tall the box is. */
+
+import type { Point, View } from "./scene";
+
+/** The least height of letters that can be read, on the screen. */
+const LEGIBLE = 9;
+const CLOSEST = 3;
+const LEAST_TALL = 220;
+
+/** A picture: its size, and that of its letters. */
+export interface Extent {
+  size: Point;
+  letters: number;
+}
+
+/**
+ * As a reader is to meet it: whole, unless its letters would be too small. Then it begins at its
+ * left end, or has the place that it is opened for in its middle. `most` is how tall it may get.
+ */
+export function opened({ size: [long, tall], letters }: Extent, wide: number, most: number, at?: Point): { view: View; height: number } {
+  const whole = Math.min(wide / long, most / tall, CLOSEST);
+  const scale = Math.max(whole, Math.min(LEGIBLE / letters, CLOSEST));
+  const height = Math.round(Math.min(Math.max(tall * scale, LEAST_TALL), most));
+  const x = along(wide, long * scale, at ? at[0] * scale : 0);
+  const y = along(height, tall * scale, (at ? at[1] : tall / 2) * scale);
+  return { view: { scale, x, y }, height };
+}
+
+/** All of it, however small. */
+export function whole({ size: [long, tall] }: Extent, wide: number, height: number): View {
+  const scale = Math.min(wide / long, height / tall, CLOSEST);
+  return { scale, x: (wide - long * scale) / 2, y: (height - tall * scale) / 2 };
+}
+
+/** Its start, so that it fills the room, and `at` is as close to the middle as that allows. */
+function along(room: number, long: number, at: number): number {
+  return long <= room ? (room - long) / 2 : Math.min(Math.max(room / 2 - at, room - long), 0);
+}

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { opened, whole } from "../src/viewport";
+import type { Extent } from "../src/viewport";
+
+const WIDE: Extent = { size: [1600, 300], letters: 20 };
+
+test("a picture with legible letters is opened whole, in a box of its own shape", () => {
+  const { view, height } = opened(WIDE, 800, 700);
+  expect(view.scale).toBeCloseTo(0.5);
+  expect(height).toBe(220);
+  expect(view.x).toBeCloseTo(0);
+  expect(view.y).toBeCloseTo((220 - 150) / 2);
+  expect(opened({ size: [1600, 900], letters: 20 }, 800, 700).height).toBe(450);
+});
+
+test("on a narrow screen letters stay legible, and the picture starts at its left", () => {
+  const { view } = opened(WIDE, 350, 500);
+  expect(view.scale * WIDE.letters).toBeGreaterThanOrEqual(9);
+  expect(view.x).toBe(0);
+});
+
+test("it opens with what was chosen in sight, and never beyond its ends", () => {
+  const seen = (at: [number, number]) => {
+    const { view } = opened(WIDE, 350, 500, at);
+    return [at[0] * view.scale + view.x, view.x, view.x + 1600 * view.scale] as const;
+  };
+  for (const at of [0, 500, 900, 1600]) {
+    const [x, left, right] = seen([at, 100]);
+    expect(x).toBeGreaterThanOrEqual(0);
+    expect(x).toBeLessThanOrEqual(350.001);
+    expect(left).toBeLessThanOrEqual(0);
+    expect(right).toBeGreaterThanOrEqual(349.999);
+  }
+});
+
+test("a tall picture is no taller than it may be", () => {
+  const { view, height } = opened({ size: [500, 5000], letters: 100 }, 800, 600);
+  expect(height).toBe(600);
+  expect(view.scale).toBeCloseTo(0.12);
+});
+
+test("fitting shows all of it, however small", () => {
+  const view = whole(WIDE, 320, 500);
+  expect(view.scale).toBeCloseTo(0.2);
+  expect([view.x, view.y]).toEqual([0, 220]);
+});
