@@ -1,38 +1,24 @@
 /** The Compare view: circuits as sets, and methods against each other. */
 
-import { chart, widthIn } from "./chart";
-import type { Axis, Frame, Series } from "./chart";
+import { widthIn } from "./chart";
 import type { ProofRow } from "./data";
 import { button, el, name, replace, select, table } from "./dom";
 import type { Child } from "./dom";
 import type { Store } from "./hash";
+import { layerScene } from "./layers";
+import { LOSSES, MEASURES, methodsOf, paretoScene } from "./methods";
+import type { Measure } from "./methods";
 import type { AnyCircuit, Run } from "./model";
-import { front } from "./pareto";
+import { dot, legend } from "./parts";
 import { BY_ROW, probed } from "./probe";
 import { pictureButtons, tableButton } from "./save";
-import type { Scene, Shape } from "./scene";
-import { SetError, alike, evaluate, jaccard, total, world } from "./sets";
+import { SetError, alike, evaluate, jaccard, letterOf, total, world } from "./sets";
 import type { Flags, World } from "./sets";
-import { series, theme } from "./theme";
-import { count, isolated, number, percent, plural, short } from "./text";
+import { count, isolated, nats, natsSpan, number, percent, plural } from "./text";
 
 const MOST = 12;
 const FIRST = 3;
 const ROWS = 60;
-const ROOMY = 560;
-
-type Measure = [key: string, words: string, of: (row: ProofRow) => number | null, write: (value: number) => string];
-
-const MEASURES: Measure[] = [
-  ["share", "share of the universe kept", (row) => row.share, percent],
-  ["size", "nodes or edges kept", (row) => row.size, number],
-  ["seconds", "seconds to score and to select", (row) => row.seconds, number],
-  ["peak_mb", "peak memory, MiB", (row) => row.peak_mb, number],
-];
-const LOSSES: Measure[] = [
-  ["kl", "KL from the full model, nats", (row) => row.kl[0], number],
-  ["missed", "accuracy lost, of the full model’s", (row) => Math.max(1 - row.recovery, 0), percent],
-];
 
 export class CompareView {
   readonly element = el("div", { class: "compare" });
@@ -78,13 +64,14 @@ export class CompareView {
       select("Up", options(LOSSES), up[0], (value) => this.set({ up: value })));
     const width = widthIn(this.element);
     const drawn = paretoScene(width, rows, across, up);
+    const methods = methodsOf(rows);
     const head = ["Circuit", "Method", "Nodes or edges", "Share", "KL", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
     const cells = (row: ProofRow) => [
       row.circuit || row.name, row.method, row.size, row.share, row.kl[0], row.accuracy, row.without, row.seconds, row.peak_mb,
     ];
     const shown = rows.map((row) => [
-      name(row.circuit || row.name), name(row.method), count(row.size), percent(row.share), number(row.kl[0]),
-      `[${number(row.kl[1])}, ${number(row.kl[2])}]`, percent(row.accuracy), percent(row.without),
+      name(row.circuit || row.name), [dot(methods.indexOf(row.method || row.circuit)), name(row.method)], count(row.size), percent(row.share), nats(row.kl[0]),
+      natsSpan(row.kl[1], row.kl[2]), percent(row.accuracy), percent(row.without),
       number(row.seconds), number(row.peak_mb),
     ]);
     const caption: Child[] = ["Verified circuits of ", name(task), ". Accuracy is autoregressive; without it: when the circuit alone is replaced. ",
@@ -92,6 +79,7 @@ export class CompareView {
     return [
       el("h3", {}, "Methods against each other"),
       controls,
+      legend(methods, dot),
       el("figure", { class: "plot" },
         el("figcaption", {}, "Low and to the left is better; the line joins what no other circuit beats in both. Whiskers are 95% intervals. ",
           pictureButtons(() => paretoScene(width, rows, across, up), `methods-${task}`)),
@@ -162,7 +150,7 @@ export class CompareView {
     return [
       form,
       el("p", { class: "result", role: "status" }, el("code", {}, words), `: ${plural(size, what)}`,
-        what === "node" ? `, ${percent(size / all.size)} of ${count(all.size)}` : "", "."),
+        what === "node" ? `, ${percent(size / all.size)} of ${plural(all.size, "node")}` : "", "."),
       el("details", {}, el("summary", {}, `Its ${what}s`), table(caption, head, shown)),
     ];
   }
@@ -193,93 +181,4 @@ export class CompareView {
     ]);
     return table("How alike they are: what both keep over what either keeps", head, rows);
   }
-}
-
-function letterOf(place: number): string {
-  return String.fromCharCode(65 + place);
-}
-
-function paretoScene(width: number, rows: ProofRow[], across: Measure, up: Measure): Scene {
-  const told = rows.filter((row) => across[2](row) !== null && up[2](row) !== null);
-  const methods = [...new Set(told.map((row) => row.method || row.circuit))];
-  const all = told.map((row) => ({ x: across[2](row)!, y: up[2](row)! }));
-  const best = new Set(front(all));
-  const found = methods.map((method, place): Series => ({
-    name: method,
-    colour: series(place),
-    line: false,
-    dots: true,
-    points: told.flatMap((row, at) => {
-      if ((row.method || row.circuit) !== method) return [];
-      const { x, y } = all[at]!;
-      const bounds = up[0] === "kl" && row.kl[1] !== null && row.kl[2] !== null ? { low: row.kl[1], high: row.kl[2] } : {};
-      const title = `${isolated(row.circuit || row.name)}: ${across[3](x)} ${across[1]}, ${up[3](y)} ${up[1]}`;
-      const label = width >= ROOMY ? { label: short(row.circuit || row.name, 34) } : {};
-      return [{ x, y, ...bounds, title, ...label }];
-    }),
-  }));
-  const positive = (values: number[]) => values.length > 0 && values.every((value) => value > 0);
-  const axis = (measure: Measure, values: number[]): Axis => {
-    const log = positive(values) && Math.max(...values) > 5 * Math.min(...values);
-    return { words: measure[1], log, write: measure[3] };
-  };
-  const lows = up[0] === "kl" ? told.map((row) => row.kl[1] ?? 0) : [];
-  const stairs = (frame: Frame): Shape[] => {
-    const at = [...best].map((place) => all[place]!).sort((a, b) => a.x - b.x);
-    const steps = at.flatMap((point, place): [number, number][] => {
-      const before = at[place - 1];
-      const here: [number, number] = [frame.x(point.x), frame.y(point.y)];
-      return before ? [[here[0], frame.y(before.y)], here] : [here];
-    });
-    return steps.length > 1 ? [{ is: "path", d: steps, stroke: theme().muted, width: 1.25, dash: [5, 4] }] : [];
-  };
-  return chart(width, found, axis(across, all.map((own) => own.x)), axis(up, [...all.map((own) => own.y), ...lows]), stairs);
-}
-
-const BAR = 15;
-
-function layerScene(width: number, chosen: AnyCircuit[], all: World): Scene {
-  const { muted, faint, ink } = theme();
-  const counts = chosen.map(() => new Map<number, [shared: number, own: number]>());
-  const layers = new Set<number>();
-  for (let item = 0; item < all.size; item++) {
-    const keepers = all.flags.reduce((sum, flags) => sum + flags[item]!, 0);
-    if (!keepers) continue;
-    const layer = all.layer(item);
-    layers.add(layer);
-    all.flags.forEach((flags, place) => {
-      if (!flags[item]) return;
-      const entry = counts[place]!.get(layer) ?? [0, 0];
-      entry[keepers > 1 ? 0 : 1]++;
-      counts[place]!.set(layer, entry);
-    });
-  }
-  const order = [...layers].sort((a, b) => a - b);
-  const most = Math.max(...counts.flatMap((own) => [...own.values()].map(([a, b]) => a + b)), 1);
-  const rowed = width < ROOMY;
-  const [left, top] = [rowed ? 62 : 96, rowed ? 8 + 16 * chosen.length : 22];
-  const height = top + order.length * (chosen.length * BAR + 8);
-  const shapes: Shape[] = [];
-  chosen.forEach((circuit, place) => {
-    const x = rowed ? 0 : left + place * Math.min(190, (width - left) / chosen.length);
-    const y = rowed ? 16 * place : 4;
-    shapes.push({ is: "rect", x, y, w: 10, h: 10, fill: series(place) });
-    shapes.push({ is: "text", x: x + 14, y: y + 9, words: `${letterOf(place)} ${isolated(short(circuit.name, 24))}`, size: 11, fill: ink });
-  });
-  order.forEach((layer, row) => {
-    const y = top + row * (chosen.length * BAR + 8);
-    const words = layer < 0 ? "logits" : `layer ${layer}`;
-    shapes.push({ is: "text", x: left - 10, y: y + (chosen.length * BAR) / 2 + 4, words, anchor: "end", fill: muted });
-    counts.forEach((own, place) => {
-      const [shared, alone] = own.get(layer) ?? [0, 0];
-      const part = (value: number) => (value / most) * (width - left - 76);
-      const at = y + place * BAR;
-      const title = `${words}, ${isolated(chosen[place]!.name)}: ${shared} shared, ${alone} its own`;
-      shapes.push({ is: "rect", x: left, y: at + 1, w: width - left - 76, h: BAR - 3, fill: faint, title });
-      shapes.push({ is: "rect", x: left, y: at + 1, w: part(shared), h: BAR - 3, fill: series(place), title });
-      shapes.push({ is: "rect", x: left + part(shared), y: at + 1.5, w: part(alone), h: BAR - 4, stroke: series(place), title });
-      shapes.push({ is: "text", x: left + part(shared + alone) + 5, y: at + 11, words: `${count(shared)} + ${count(alone)}`, size: 10, fill: muted });
-    });
-  });
-  return { width, height, shapes };
 }

@@ -1,7 +1,7 @@
 /** Values with their intervals, one below the other. */
 
 import type { Scene, Shape } from "./scene";
-import { scale, ticks } from "./chart";
+import { scale, tickWords, ticks } from "./axes";
 import { series, theme } from "./theme";
 import { isolated, short } from "./text";
 
@@ -33,10 +33,12 @@ export function dots(width: number, rows: Dot[], at: number, words: string, writ
   const shapes: Shape[] = [];
   const marks = ticks(xs.low, xs.high, false);
   const each = Math.ceil((marks.length * 56) / (width - left)) || 1;
-  for (const value of marks.filter((_, place) => place % each === 0)) {
-    shapes.push({ is: "path", d: [[xs.at(value), top], [xs.at(value), bottom]], stroke: faint });
-    shapes.push({ is: "text", x: xs.at(value), y: bottom + 16, words: write(value), anchor: "middle", fill: muted, size: 11 });
-  }
+  const shown = marks.filter((_, place) => place % each === 0);
+  tickWords(shown, false, write).forEach((own, place) => {
+    const x = xs.at(shown[place]!);
+    shapes.push({ is: "path", d: [[x, top], [x, bottom]], stroke: faint });
+    shapes.push({ is: "text", x, y: bottom + 16, words: own, anchor: "middle", fill: muted, size: 11 });
+  });
   shapes.push({ is: "path", d: [[xs.at(at), top], [xs.at(at), bottom]], stroke: muted, dash: [5, 4] });
   shapes.push({ is: "text", x: (left + width) / 2, y: bottom + 34, words, anchor: "middle", fill: ink });
   rows.forEach((row, place) => {

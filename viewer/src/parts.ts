@@ -61,8 +61,13 @@ export function swatch(place: number): HTMLElement {
   return el("span", { class: `swatch-line s${place % COLOURS} dash${round(place)}` });
 }
 
-/** Names of a chart's lines with their colours. */
-export function legend(lines: string[]): HTMLElement {
-  const items = lines.map((own, place) => el("li", {}, swatch(place), name(own)));
+/** A chart's dot. */
+export function dot(place: number): HTMLElement {
+  return el("span", { class: `swatch-dot s${place % COLOURS}` });
+}
+
+/** Names of a chart's lines, or of its dots, with their colours. */
+export function legend(lines: string[], mark = swatch): HTMLElement {
+  const items = lines.map((own, place) => el("li", {}, mark(place), name(own)));
   return el("ul", { class: "legend row" }, items);
 }

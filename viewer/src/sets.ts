@@ -135,3 +135,8 @@ export function evaluate(words: string, sets: Flags[]): Flags {
 function combine(a: Flags, b: Flags, rule: (a: number, b: number) => number): Flags {
   return a.map((flag, place) => rule(flag, b[place]!));
 }
+
+/** What a circuit is called in expressions. */
+export function letterOf(place: number): string {
+  return String.fromCharCode(65 + place);
+}

@@ -89,19 +89,6 @@ function range(what: string, at: number, block: number): string {
   return block === 1 ? `${what} ${at}` : `${what}s ${count(at * block)}–${count((at + 1) * block - 1)}`;
 }
 
-/** Names without what all of them begin and end with. */
-export function shortNames(names: string[]): string[] {
-  const parts = names.map((own) => own.split("."));
-  const least = Math.min(...parts.map((own) => own.length)) - 1;
-  const same = (at: (own: string[]) => string | undefined) => new Set(parts.map(at)).size === 1;
-  let [start, end] = [0, 0];
-  if (names.length > 1) {
-    while (start < least && same((own) => own[start])) start++;
-    while (start + end < least && same((own) => own[own.length - 1 - end])) end++;
-  }
-  return parts.map((own) => own.slice(start, own.length - end).join("."));
-}
-
 export function drawnOf(learned: LearnedTree, arrays: Arrays): string {
   const shown = arrays.get(learned.drawn).length;
   return shown < learned.count ? `${plural(shown, "direction")} of ${count(learned.count)} have images. ` : "";

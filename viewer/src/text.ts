@@ -40,3 +40,30 @@ export function plural(many: number, one: string, more = `${one}s`): string {
 export function joined(words: string[]): string {
   return words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words.join("");
 }
+
+/** From its own sums a computer takes this much for a difference. */
+const NOISE = 1e-6;
+
+/** A divergence, nats: what is only rounding is 0. */
+export function nats(value: number | null): string {
+  return number(value !== null && Math.abs(value) < NOISE ? 0 : value);
+}
+
+/** The ends of its interval; none is below 0, as no divergence is. */
+export function natsSpan(low: number | null, high: number | null): string {
+  const end = (value: number | null) => nats(value === null ? null : Math.max(value, 0));
+  return `[${end(low)}, ${end(high)}]`;
+}
+
+/** Names without what all of them begin and end with. */
+export function shortNames(names: string[]): string[] {
+  const parts = names.map((own) => own.split("."));
+  const least = Math.min(...parts.map((own) => own.length)) - 1;
+  const same = (at: (own: string[]) => string | undefined) => new Set(parts.map(at)).size === 1;
+  let [start, end] = [0, 0];
+  if (names.length > 1) {
+    while (start < least && same((own) => own[start])) start++;
+    while (start + end < least && same((own) => own[own.length - 1 - end])) end++;
+  }
+  return parts.map((own) => own.slice(start, own.length - end).join("."));
+}

@@ -10,14 +10,21 @@ import { swatch } from "./parts";
 import { probed } from "./probe";
 import { pictureButtons, tableButton } from "./save";
 import type { Scene } from "./scene";
+import { axisWords, termWords } from "./terms";
 import { stroke } from "./theme";
 import { count, isolated, number } from "./text";
 import type { Arrays } from "./unpack";
 
 const FIRST = /loss|objective|kl|validation/;
 
+const LETTER = 6.6;
+/** How many letters a chart adds to the words of a logarithmic axis. */
+const LOGARITHMIC = 14;
+
 interface Line {
+  /** As the stage calls it. */
   name: string;
+  words: string;
   points: { x: number; y: number }[];
 }
 
@@ -29,7 +36,7 @@ export function lines(curve: CurveTree, arrays: Arrays): Line[] {
     steps.forEach((x, place) => {
       if (arrays.bit(there, place)) points.push({ x, y: values[place] ?? 0 });
     });
-    return { name: term.name, points };
+    return { name: term.name, words: termWords(curve.kind, term.name), points };
   });
 }
 
@@ -63,17 +70,17 @@ export class TrainView {
         this.set({ terms: [...chosen].join("\n") });
       });
       const last = line.points.at(-1);
-      return el("label", {}, box, swatch(place), name(line.name), el("small", {}, last ? `${number(last.y)} at the end` : ""));
+      return el("label", {}, box, swatch(place), name(line.words), el("small", {}, last ? `${number(last.y)} at the end` : ""));
     });
     const picked = el("fieldset", {}, el("legend", {}, "What is drawn"), el("div", { class: "checks" }, boxes));
     const width = widthIn(this.element);
-    const scene = drawn(width, shown, all, log, "unseen");
+    const scene = drawn(width, curve.kind, shown, all, log, "unseen");
     const head = ["step", ...all.map((line) => line.name)];
     const thinned = curve.points > (all[0]?.points.length ?? 0) ? ` ${count(curve.points)} points, averaged over stretches.` : "";
-    const said = shown.map((line) => `${isolated(line.name)} from ${number(line.points[0]?.y)} to ${number(line.points.at(-1)?.y)}`).join(", ");
+    const said = shown.map((line) => `${isolated(line.words)} from ${number(line.points[0]?.y)} to ${number(line.points.at(-1)?.y)}`).join(", ");
     const figure = el("figure", { class: "plot" },
       el("figcaption", {}, name(curve.name), `: ${said || "nothing chosen"} over ${count(Math.round(all[0]?.points.at(-1)?.x ?? 0))} steps.${thinned} `,
-        pictureButtons(() => drawn(width, shown, all, log), `curve-${curve.name}`),
+        pictureButtons(() => drawn(width, curve.kind, shown, all, log), `curve-${curve.name}`),
         " ", tableButton(head, () => rows(all), `curve-${curve.name}`)),
       probed(scene, `Curves of ${isolated(curve.name)}: ${said}`));
     replace(this.element, controls, picked, figure);
@@ -89,12 +96,14 @@ export class TrainView {
   }
 }
 
-function drawn(width: number, shown: Line[], all: Line[], log: boolean, dots: Series["dots"] = false): Scene {
+function drawn(width: number, kind: string, shown: Line[], all: Line[], log: boolean, dots: Series["dots"] = false): Scene {
   const found = shown.map((line): Series => {
-    const points = line.points.map(({ x, y }) => ({ x, y, title: `${isolated(line.name)} at step ${count(x)}: ${number(y)}` }));
-    return { name: line.name, ...stroke(all.indexOf(line)), points, line: true, dots };
+    const points = line.points.map(({ x, y }) => ({ x, y, title: `${isolated(line.words)} at step ${count(x)}: ${number(y)}` }));
+    return { name: line.words, ...stroke(all.indexOf(line)), points, line: true, dots };
   });
-  return chart(width, found, { words: "step", log: false }, { words: "", log });
+  const room = Math.floor(width / LETTER) - (log ? LOGARITHMIC : 0);
+  const words = axisWords(kind, shown.map((line) => line.name), room);
+  return chart(width, found, { words: "step", log: false }, { words, log });
 }
 
 function rows(all: Line[]): (number | null)[][] {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { ordered } from "../src/activations";
-import { scale, ticks } from "../src/chart";
+import { scale, tickWords, ticks } from "../src/axes";
 import { readHash, writeHash } from "../src/hash";
 import { front } from "../src/pareto";
 import { csv } from "../src/save";
 import { toPlace, toValue } from "../src/slider";
-import { joined, number, percent, short } from "../src/text";
+import { universeWords } from "../src/sites";
+import { joined, nats, natsSpan, number, percent, short } from "../src/text";
 
 test("the front is what no other point beats", () => {
   const points = [{ x: 1, y: 5 }, { x: 2, y: 6 }, { x: 2, y: 3 }, { x: 3, y: 3 }, { x: 4, y: 1 }, { x: NaN, y: 0 }];
@@ -40,6 +41,29 @@ test("ticks lie in their range, in order, and are few", () => {
       expect(tick).toBeLessThanOrEqual(high + 1e-9 + Math.abs(high) * 0.002);
     }
   }
+});
+
+test("ticks have the digits that they need, all alike unless they are decades", () => {
+  expect(tickWords([0.2, 0.4, 0.6000000000000001, 0.8, 1], false)).toEqual(["0.2", "0.4", "0.6", "0.8", "1.0"]);
+  expect(tickWords([4, 4.5], true)).toEqual(["4.0", "4.5"]);
+  expect(tickWords([0.05, 0.1, 0.15], false)).toEqual(["0.05", "0.10", "0.15"]);
+  expect(tickWords([-0, 0.5, 1], false, percent)).toEqual(["0%", "50%", "100%"]);
+  expect(tickWords([0.003, 0.01, 0.1, 1], true, percent)).toEqual(["0.3%", "1%", "10%", "100%"]);
+  expect(tickWords([1e-6, 1e-4, 0.01], true)).toEqual(["1e-6", "1e-4", "0.01"]);
+  expect(tickWords([-1000, 0, 1000], false)).toEqual(["−1,000", "0", "1,000"]);
+  expect(tickWords([0, 10], false, (value) => value.toFixed(1))).toEqual(["0", "10"]);
+  expect(tickWords([0, 2.5], false, (value) => value.toFixed(1))).toEqual(["0.0", "2.5"]);
+});
+
+test("a divergence that is only rounding is 0, and no interval of one goes below", () => {
+  expect([-2.17e-10, 9e-7, 2e-6, 0.5, null].map(nats)).toEqual(["0", "0", "2.00e-6", "0.500", "–"]);
+  expect([natsSpan(-1.9e-8, 1.9e-8), natsSpan(-0.1, 0.2), natsSpan(null, null)]).toEqual(["[0, 0]", "[0, 0.200]", "[–, –]"]);
+});
+
+test("universes are told in words, as far as there are any", () => {
+  expect(universeWords("mlp.post_act,attn.z:head")).toBe("MLP channels and attention heads");
+  expect(universeWords("mlp.post_act:channel")).toBe("MLP channels");
+  expect(universeWords("x:y,toString")).toBe("x:y and toString");
 });
 
 test("a scale goes from end to end, and has a place for what a logarithm has none for", () => {
