@@ -7,12 +7,13 @@ import type { Dot } from "./dots";
 import type { Store } from "./hash";
 import { heat } from "./heat";
 import type { Run } from "./model";
-import { Parts } from "./parts";
+import { Parts, dot, legend } from "./parts";
 import { BY_ROW, probed } from "./probe";
 import type { AmplifyTree, ArmTree, ChosenTree, PairTree } from "./results";
 import { pictureButtons, tableButton } from "./save";
 import type { Value } from "./save";
 import type { Scene } from "./scene";
+import { COLOURS } from "./theme";
 import { count, isolated, number, percent, plural, short } from "./text";
 import { line, pairText, sides } from "./trace";
 
@@ -115,7 +116,7 @@ export class AmplifyView {
       el("figure", { class: "plot" },
         probed(scene(), `Components of ${isolated(found.name)} by layer and kind`),
         el("figcaption", {}, `${percent(found.share)} of all components. Doubled, they raise the desired token over the undesired one by `
-          + `${rise(found.rise)} logits; as many random ones by ${rise(found.random)} (`, name(found.split), `, n = ${count(found.n)}). `,
+          + `${rise(found.rise)} logits; as many random ones by ${rise(found.random)}: `, name(found.split), `, n = ${count(found.n)}. `,
           pictureButtons(scene, `components-${found.name}`), " ",
           tableButton(head, () => found.rows.map((row): Value[] => [...row]), `components-${found.name}`))),
     ];
@@ -127,8 +128,10 @@ export class AmplifyView {
     const base = bases.find((own) => own === parts.get("base")) ?? bases[0]!;
     const shown = this.tree.arms.filter((arm) => arm.name === base || arm.against === base);
     const gains = shown.filter((arm) => arm.gain);
-    const solved = () => solvedScene(width, shown, base);
-    const gained = () => gainScene(width, gains, base);
+    const ways = [...new Set(shown.filter((arm) => arm.name !== base).map((arm) => this.way(arm)))];
+    const colour = (arm: ArmTree) => (arm.name === base ? 0 : 1 + (ways.indexOf(this.way(arm)) % (COLOURS - 1)));
+    const solved = () => solvedScene(width, shown, base, colour);
+    const gained = () => gainScene(width, gains, base, colour);
     const head = ["Arm", "Model", "How", "n", "Right", "Low", "High", "Gain", "Gain low", "Gain high", "p"];
     const rows = () => shown.map((arm): Value[] => [
       arm.name, arm.model, how(arm), arm.n, ...arm.accuracy, ...(arm.gain ?? [null, null, null]), arm.p,
@@ -137,14 +140,21 @@ export class AmplifyView {
     return [
       el("h3", {}, "What every arm gained"),
       el("div", { class: "controls" }, parts.choice("Beside", "base", bases.map((own) => [own, own]))),
+      ways.length > 1 && legend(ways, (place) => dot(1 + (place % (COLOURS - 1)))),
       el("figure", { class: "plot" },
         probed(solved(), `Problems solved by every arm beside ${isolated(base)}`, BY_ROW),
         gains.length > 0 && probed(gained(), `Gain of every arm over ${isolated(base)}`, BY_ROW),
         el("figcaption", {}, name(first.split), `, n = ${count(first.n)}, greedy decoding, 95% intervals. `,
           "The gain is taken problem by problem, so its interval does not follow from those above it. ",
-          pictureButtons(solved, `solved-${base}`), " ", gains.length > 0 && pictureButtons(gained, `gains-${base}`), " ",
+          pictureButtons(solved, `solved-${base}`, gains.length > 0 ? "Solved" : ""), " ",
+          gains.length > 0 && [pictureButtons(gained, `gains-${base}`, "Gained"), " All "],
           tableButton(head, rows, `arms-${base}`))),
     ];
+  }
+
+  private way(arm: ArmTree): string {
+    const circuit = arm.circuit === "" ? undefined : this.run.circuit(arm.circuit);
+    return wayOf(arm, circuit?.tree.method ?? "");
   }
 }
 
@@ -161,31 +171,34 @@ export function how(arm: ArmTree): string {
   return arm.kind === "tune" ? "low-rank adapter" : arm.kind;
 }
 
-function solvedScene(width: number, shown: ArmTree[], base: string): Scene {
-  const rows = shown.flatMap((arm, place): Dot[] => {
+/** How an arm's model came about, without what tells it from others of its kind. */
+export function wayOf(arm: ArmTree, method: string): string {
+  if (arm.kind !== "amplify" || arm.circuit === "") return how(arm);
+  return method === "random" ? "update of random components" : "update of components that were found";
+}
+
+type Colour = (arm: ArmTree) => number;
+
+function solvedScene(width: number, shown: ArmTree[], base: string, colour: Colour): Scene {
+  const rows = shown.flatMap((arm): Dot[] => {
     const [value, low, high] = arm.accuracy;
     if (value === null) return [];
     const title = `${isolated(arm.name)}, ${isolated(how(arm))}: ${percent(value)} [${percent(low)}, ${percent(high)}] of ${count(arm.n)}`;
-    return [{ name: arm.name, value, low, high, title, series: arm.name === base ? 0 : colour(place) }];
+    return [{ name: arm.name, value, low, high, title, series: colour(arm) }];
   });
   const own = shown.find((arm) => arm.name === base)?.accuracy[0] ?? 0;
   return dots(width, rows, own, "problems solved", percent);
 }
 
-function gainScene(width: number, gains: ArmTree[], base: string): Scene {
+function gainScene(width: number, gains: ArmTree[], base: string, colour: Colour): Scene {
   const points = (value: number | null) => (value === null ? "–" : `${value > 0 ? "+" : ""}${(100 * value).toFixed(1)}`.replace("-", "−"));
-  const rows = gains.flatMap((arm, place): Dot[] => {
+  const rows = gains.flatMap((arm): Dot[] => {
     const [value, low, high] = arm.gain!;
     if (value === null) return [];
     const title = `${isolated(arm.name)}, ${isolated(how(arm))}: ${points(value)} points [${points(low)}, ${points(high)}], p = ${number(arm.p)}`;
-    return [{ name: arm.name, value, low, high, title, series: colour(place + 1) }];
+    return [{ name: arm.name, value, low, high, title, series: colour(arm) }];
   });
   return dots(width, rows, 0, `points gained over ${isolated(short(base, 30))}`, points);
-}
-
-/** Never 0, which is the base's. */
-function colour(place: number): number {
-  return 1 + ((place + 4) % 5);
 }
 
 function chosenScene(width: number, found: ChosenTree): Scene {

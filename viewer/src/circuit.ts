@@ -267,7 +267,8 @@ export class CircuitView {
     }
     const edges = this.allEdges() - this.shownEdges.length;
     if (edges) said.push(plural(edges, "edge"));
-    return said.length ? `Not drawn: ${joined(said)}, the weakest.` : "";
+    const which = circuit.of === "edges" || circuit.scored ? ", the weakest" : "";
+    return said.length ? `Not drawn: ${joined(said)}${which}.` : "";
   }
 
   private allEdges(): number {

@@ -13,8 +13,9 @@ import type { Bounds, CellTree, ConditioningTree, EnergyRow, EnergyTree, Frontie
 import { pictureButtons, tableButton } from "./save";
 import type { Value } from "./save";
 import type { Scene, Shape } from "./scene";
+import { universeWords } from "./sites";
 import { series, stroke, theme } from "./theme";
-import { count, isolated, number, percent } from "./text";
+import { count, isolated, nats, natsSpan, number, percent } from "./text";
 
 type Point = Series["points"][number];
 
@@ -57,7 +58,7 @@ export class ConditioningView {
     const { parts } = this;
     const universes = new Set(this.tree.frontiers.map((own) => own.universe));
     const groupOf = ({ split, replacement, universe }: FrontierTree) =>
-      `${split}, ${replacement}${universes.size > 1 && universe ? `, ${universe}` : ""}`;
+      `${split}, ${replacement}${universes.size > 1 && universe ? `, ${universeWords(universe)}` : ""}`;
     const groups = [...new Set(this.tree.frontiers.map(groupOf))];
     const group = groups.find((own) => own === parts.get("frontiers")) ?? groups[0]!;
     const shown = this.tree.frontiers.filter((own) => groupOf(own) === group);
@@ -67,18 +68,18 @@ export class ConditioningView {
     const head = ["Model", "Stage", "Nodes", "Share", "Accuracy", "Low", "High"];
     const rows = (): Value[][] => shown.flatMap((own) => own.points.map((point) => [own.model, own.name, ...point]));
     const sizes = shown.map((own, place): Child[] => [[swatch(place), name(lines[place]!)], ...smallest(own)]);
-    const caption = `The smallest circuits from which no larger one falls below ${percent(shown[0]!.target)}, and accuracy with none`;
+    const caption = `The smallest circuits from which no larger one falls below ${percent(shown[0]!.target)}, and the accuracy of the empty one`;
     return [
-      el("h3", {}, "Circuits’ sizes before and after"),
+      el("h3", {}, "Sizes of circuits, model by model"),
       el("div", { class: "controls" },
         parts.choice("Frontiers of", "frontiers", groups.map((own) => [own, own])),
         parts.choice("Across", "by", ACROSS)),
       el("figure", { class: "plot" },
         probed(scene(), `Accuracy of circuits over their size, ${isolated(group)}`),
-        el("figcaption", {}, universes.size === 1 && shown[0]!.universe !== "" && ["Of ", el("code", {}, name(shown[0]!.universe)), ". "],
+        el("figcaption", {}, universes.size === 1 && shown[0]!.universe !== "" && ["Of ", name(universeWords(shown[0]!.universe)), ". "],
           "Whiskers are 95% intervals; the dashed line is the target. ",
           pictureButtons(scene, "frontiers"), " ", tableButton(head, rows, "frontiers"))),
-      table(caption, ["Model", "share", "nodes", "none"], sizes),
+      table(caption, ["Model", "Share", "Nodes", "Empty circuit"], sizes),
     ];
   }
 
@@ -101,8 +102,8 @@ export class ConditioningView {
         probed(above(), `Accuracy of ${isolated(sweep.name)} over the scale at which its change is added`),
         probed(below(), `KL from the base of ${isolated(sweep.name)} over the scale`),
         el("figcaption", {}, name(sweep.words), ". The vertical line is the scale that was taken. ",
-          pictureButtons(above, `scales-accuracy-${sweep.name}`), " ",
-          pictureButtons(below, `scales-kl-${sweep.name}`), " ", tableButton(head, rows, `scales-${sweep.name}`))),
+          pictureButtons(above, `scales-accuracy-${sweep.name}`, "Accuracy"), " ",
+          pictureButtons(below, `scales-kl-${sweep.name}`, "KL"), " Both ", tableButton(head, rows, `scales-${sweep.name}`))),
     ];
   }
 
@@ -162,7 +163,6 @@ export function linesOf(shown: FrontierTree[]): string[] {
   });
 }
 
-/** What the replacement alone leaks. */
 /** The share and nodes of the circuit that was chosen, and how often no circuit at all is right. */
 function smallest(own: FrontierTree): string[] {
   const chosen = own.points.find(([nodes]) => nodes === own.chosen);
@@ -231,7 +231,7 @@ function accuracyScene(width: number, sweep: SweepTree): Scene {
 
 function klScene(width: number, sweep: SweepTree): Scene {
   const points = sweep.points.flatMap((point) =>
-    pointOf(point.scale, point.kl, `scale ${number(point.scale)}: ${span(point.kl, number)} nats`));
+    pointOf(point.scale, point.kl, `scale ${number(point.scale)}: ${nats(point.kl[0])} ${natsSpan(point.kl[1], point.kl[2])} nats`));
   const line = { name: "KL", colour: series(0), line: true, dots: true, points };
   const words = "KL from the base, nats a token of the answer";
   return chart(width, [line], { words: "scale", log: false }, { words, log: false }, taken(sweep));

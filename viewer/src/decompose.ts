@@ -13,9 +13,9 @@ import { pictureButtons, tableButton } from "./save";
 import type { Value } from "./save";
 import type { Scene } from "./scene";
 import { ordered, readOrder, sortable, writeOrder } from "./sortable";
-import { drawnOf, shortNames, tensorImages } from "./tensors";
+import { drawnOf, tensorImages } from "./tensors";
 import { series } from "./theme";
-import { count, isolated, number, percent } from "./text";
+import { count, isolated, nats, number, percent, shortNames } from "./text";
 
 const ROWS = 25;
 
@@ -118,7 +118,8 @@ export class DecomposeView {
       return place ? (value === null ? "–" : write(value)) : link();
     }));
     const all = () => sorted.map((at): Value[] => columns.map(([, of]) => of(at)));
-    const caption: Child[] = ["All directions; a head sorts them ", tableButton(head, all, `directions-${learned.name}`)];
+    const parted = learned.tensors.length > 1 ? "; the last columns are the parts of its energy, tensor by tensor" : "";
+    const caption: Child[] = [`All directions; a head sorts them${parted} `, tableButton(head, all, `directions-${learned.name}`)];
     return el("div", {},
       sortable(caption, head, rows, order, (to) => parts.set({ sort: writeOrder(to), page: "" })),
       pages > 1 && el("p", { class: "turn" },
@@ -172,10 +173,15 @@ function columnsOf(learned: LearnedTree, known: Known, run: Run): Column[] {
   if (names.length > 1) {
     learned.tensors.forEach((tensor, place) => {
       const energy = run.arrays.get(tensor.energy);
-      found.push([names[place]!, (at) => energy[at] ?? null, percent]);
+      found.push([tensorWords(names[place]!), (at) => energy[at] ?? null, percent]);
     });
   }
   return found;
+}
+
+/** A number alone is that of a layer. */
+export function tensorWords(short: string): string {
+  return /^\d+$/.test(short) ? `layer ${short}` : short;
 }
 
 function contexts({ contexts: found }: ExampleTree): Child {
@@ -195,8 +201,8 @@ function tokens({ up, down }: ExampleTree): Child {
 function curve(effect: EffectTree, direction: number): Child {
   const scene = () => curveScene(effect);
   return el("figure", { class: "plot" },
-    el("figcaption", {}, `Predictions change by ${number(effect.active)} nats where it is active (${count(effect.samples)} samples), `
-      + `by ${number(effect.rest)} elsewhere: ${number(ratio(effect))} times as much. `, pictureButtons(scene, `effect-${direction}`)),
+    el("figcaption", {}, `Predictions change by ${nats(effect.active)} nats where it is active (${count(effect.samples)} samples), `
+      + `by ${nats(effect.rest)} elsewhere: ${number(ratio(effect))} times as much. `, pictureButtons(scene, `effect-${direction}`)),
     legend(["where it is active", "elsewhere"]),
     probed(scene(), `Change of predictions along direction ${direction} over how far the weights are moved`));
 }
@@ -208,7 +214,7 @@ function curveScene(effect: EffectTree): Scene {
     line: true,
     dots: true,
     points: effect.steps.map((step) => ({
-      x: step[0], y: step[place + 1]!, title: `${words}, weights moved by ${percent(step[0])}: ${number(step[place + 1])} nats`,
+      x: step[0], y: step[place + 1]!, title: `${words}, weights moved by ${percent(step[0])}: ${nats(step[place + 1] ?? null)} nats`,
     })),
     ...(place ? { dash: [5, 4] } : {}),
   });

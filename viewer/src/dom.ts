@@ -71,13 +71,18 @@ export function table(
   words: number[] = [0],
 ): HTMLElement {
   const style = (place: number) => (words.includes(place) ? null : "n");
-  const title = el("caption", {}, caption);
+  const title = captioned(caption);
   const top = el("tr", {}, head.map((cell, i) => el("th", { scope: "col", class: style(i) }, cell)));
   const lines = rows.map((row) =>
     el("tr", {}, row.map((cell, i) =>
       i === 0 ? el("th", { scope: "row", class: style(0) }, cell) : el("td", { class: style(i) }, cell))));
   const whole = el("table", {}, title, el("thead", {}, top), el("tbody", {}, lines));
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": spoken(title).trim() }, whole);
+}
+
+/** A caption that stays within what is in sight of a wide table. */
+export function captioned(caption: Child): HTMLElement {
+  return el("caption", {}, el("span", { class: "stay" }, caption));
 }
 
 /** What an element says, names in it isolated and buttons left out. */

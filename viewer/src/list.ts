@@ -33,7 +33,8 @@ export function nodeList(
     return [link, ...found.map(([, of]) => number(of(own)))];
   });
   const file = `nodes-${about.circuit.name}`;
-  const caption: Child[] = ["Nodes, strongest first ", tableButton(head, () => names.map(values), file)];
+  const ranked = about.circuit.of === "edges" || about.circuit.scored;
+  const caption: Child[] = [ranked ? "Nodes, strongest first " : "Nodes, site by site ", tableButton(head, () => names.map(values), file)];
   const turning = pages > 1 && el("p", { class: "turn" },
     button("‹ Before", () => turn(Math.max(here - 1, 0))),
     ` ${count(here + 1)} of ${count(pages)} `,
@@ -75,7 +76,7 @@ function columns({ run, circuit, graph, measured }: Shown): Column[] {
     return [["Edges in", (node) => ends.in(at(node))], ["Edges out", (node) => ends.out(at(node))]];
   }
   const id = (node: string) => circuit.universe.find(node) ?? -1;
-  const found: Column[] = [["Score", (node) => circuit.score(id(node))]];
+  const found: Column[] = circuit.scored ? [["Score", (node) => circuit.score(id(node))]] : [];
   if (run.circuits.length > 1) {
     found.push(["Circuits that keep it", (node) => run.keepers(node).filter((own) => own.kept).length]);
   }

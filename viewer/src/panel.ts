@@ -10,7 +10,7 @@ import type { AnyCircuit, Run, Universe } from "./model";
 import { promptFacts, Prompts } from "./prompts";
 import type { Asked } from "./prompts";
 import { streamFacts } from "./stream";
-import { number, percent } from "./text";
+import { count, number, percent } from "./text";
 import type { Arrays } from "./unpack";
 
 type Bounds = [value: number, low: number, high: number];
@@ -150,7 +150,7 @@ function basics(circuit: AnyCircuit, id: number | null, node: string, measured: 
     found.push(["Kept", circuit.has(id) ? "yes" : "no, it is outside this circuit"]);
     const score = circuit.score(id);
     if (score !== null) {
-      found.push(["Score", `${number(score)}, rank ${circuit.rank(id)} of ${circuit.ranked.length}`]);
+      found.push(["Score", `${number(score)}, rank ${count(circuit.rank(id) ?? 0)} of ${count(circuit.ranked.length)}`]);
     }
   }
   const wired = measured.wired.get(node);
@@ -165,9 +165,10 @@ function basics(circuit: AnyCircuit, id: number | null, node: string, measured: 
 function keepers(run: Run, node: string): Child {
   const all = run.keepers(node);
   if (all.length < 2) return null;
+  const scored = all.some(({ circuit }) => circuit.scored);
   const rows = all.map(({ circuit, kept, score, rank }) =>
-    [name(circuit.name), kept ? "yes" : "no", rank === null ? "–" : String(rank), number(score)]);
-  return table("The same node in all circuits", ["Circuit", "Kept", "Rank", "Score"], rows);
+    [name(circuit.name), kept ? "yes" : "no", ...(scored ? [rank === null ? "–" : count(rank), number(score)] : [])]);
+  return table("The same node in all circuits", ["Circuit", "Kept", ...(scored ? ["Rank", "Score"] : [])], rows);
 }
 
 function ends(graph: Graph, node: string, go: Go): Child {
@@ -180,7 +181,7 @@ function ends(graph: Graph, node: string, go: Go): Child {
       const other = graph.nodes[edge[to]]!.name;
       return [button(el("code", {}, name(other)), () => go(other), { class: "link" }), number(edge.value), number(edge.size)];
     });
-    const more = own.length > MOST_ROWS ? ` (the strongest ${MOST_ROWS} of ${own.length})` : "";
+    const more = own.length > MOST_ROWS ? ` (the strongest ${MOST_ROWS} of ${count(own.length)})` : "";
     return table(`${title}${more}`, ["Node", "Weight", "Flow"], rows);
   };
   return [side("Reads from", "target", "source"), side("Writes to", "source", "target")];
@@ -191,7 +192,7 @@ function alone(measured: Measured, id: number): Child {
   if (!row) return null;
   const line = (title: string, [value, low, high]: Bounds) =>
     [title, number(value), `[${number(low)}, ${number(high)}]`];
-  const caption: Child[] = ["Loss without this node alone, nats, 95% interval (", name(measured.effects!.split), `, n = ${measured.effects!.n})`];
+  const caption: Child[] = ["Loss without this node alone, nats, 95% interval (", name(measured.effects!.split), `, n = ${count(measured.effects!.n)})`];
   return table(caption, ["Taken out of", "Loss", "Interval"], [line("the circuit", row.inCircuit), line("the model", row.inModel)]);
 }
 
@@ -232,7 +233,7 @@ export function edgeFacts(graph: Graph, edge: GraphEdge, circuit: AnyCircuit, me
     ["From", link(from)],
     ["To", link(to)],
     [scored ? "Score" : "Weight", number(edge.value)],
-    ["Rank", `${place + 1} of ${graph.edges.length}`],
+    ["Rank", `${count(place + 1)} of ${count(graph.edges.length)}`],
   ];
   if (scored) rows.splice(2, 0, ["Edge", el("code", {}, name(edge.name))]);
   else {

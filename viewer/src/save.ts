@@ -57,8 +57,10 @@ export function saveCsv(head: string[], rows: Value[][], file: string): void {
   save(new Blob([csv(head, rows)], { type: "text/csv;charset=utf-8" }), `${file}.csv`);
 }
 
-export function pictureButtons(scene: () => Scene, file: string): HTMLElement {
+/** `what` tells a picture from another one beside it. */
+export function pictureButtons(scene: () => Scene, file: string, what = ""): HTMLElement {
   return el("span", { class: "saves" },
+    what !== "" && el("span", {}, what),
     button("SVG", () => saveSvg(scene(), file), { "aria-label": `Save ${isolated(file)} as SVG` }),
     button("PNG", () => savePng(scene(), file), { "aria-label": `Save ${isolated(file)} as PNG` }));
 }

@@ -1,6 +1,6 @@
 /** A table whose rows can be put in another order by the heads of its columns. */
 
-import { button, el, spoken } from "./dom";
+import { button, captioned, el, spoken } from "./dom";
 import type { Child } from "./dom";
 
 export interface Order {
@@ -30,7 +30,7 @@ export function ordered(values: (number | null)[], rising: boolean): number[] {
 }
 
 export function sortable(caption: Child, head: string[], rows: Child[][], order: Order, sort: (order: Order) => void): HTMLElement {
-  const title = el("caption", {}, caption);
+  const title = captioned(caption);
   const heads = head.map((words, column) => {
     const own = column === order.column;
     const mark = own ? (order.rising ? " ↑" : " ↓") : "";

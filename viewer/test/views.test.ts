@@ -1,13 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { basesOf, how } from "../src/amplify";
+import { basesOf, how, wayOf } from "../src/amplify";
 import { linesOf } from "../src/conditioning";
-import { Known, ratio } from "../src/decompose";
+import { Known, ratio, tensorWords } from "../src/decompose";
 import { dots } from "../src/dots";
 import { heat } from "../src/heat";
 import { BY_ROW, nearest, next, spots } from "../src/probe";
 import type { ArmTree, ComparedTree, FrontierTree, LearnedTree, PairTree, TensorTree } from "../src/results";
 import { ordered, readOrder, writeOrder } from "../src/sortable";
-import { imageOf, imageScene, levelOf, shortNames } from "../src/tensors";
+import { imageOf, imageScene, levelOf } from "../src/tensors";
+import { shortNames } from "../src/text";
 import { stroke } from "../src/theme";
 import { line, seen, sides } from "../src/trace";
 import { Packer } from "./helpers";
@@ -91,6 +92,7 @@ test("names lose what all of them share", () => {
   expect(shortNames(["m.1.mlp.up.weight", "m.1.mlp.down.weight"])).toEqual(["up", "down"]);
   expect(shortNames(["a.weight", "a.weight.b"])).toEqual(["weight", "weight.b"]);
   expect(shortNames(["a.b"])).toEqual(["a.b"]);
+  expect(["7", "up"].map(tensorWords)).toEqual(["layer 7", "up"]);
 });
 
 test("an image has its values back, with its largest at full colour", async () => {
@@ -128,6 +130,8 @@ test("arms stand beside what they are measured against", () => {
   expect(basesOf([arm("a", ""), arm("b", "")])).toEqual(["a", "b"]);
   expect([arm("a", "", "amplify", "c"), arm("a", ""), arm("a", "", "tune"), arm("a", "", "load")].map(how)).toEqual(
     ["update of c", "update of all parameters", "low-rank adapter", "load"]);
+  expect([wayOf(arm("a", "", "amplify", "c"), "random"), wayOf(arm("a", "", "amplify", "d"), "localise"), wayOf(arm("a", ""), "")]).toEqual(
+    ["update of random components", "update of components that were found", "update of all parameters"]);
 });
 
 test("frontiers of one model are told apart by their stages", () => {
