@@ -46,7 +46,7 @@ def test_conditioning(opened: Any, tmp_path: Path):
     page = opened(a_run(tmp_path))
     view = tab(page, "Conditioning")
     assert view.locator("h3").all_inner_texts() == [
-        "Circuits’ sizes before and after",
+        "Sizes of circuits, model by model",
         "Merge scales",
         "Where the MLPs’ activity lands",
         "Masks across model states",
