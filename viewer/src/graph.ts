@@ -31,6 +31,8 @@ export interface Graph {
   height: number;
   /** How large the letters are that say what stands where. */
   letters: number;
+  /** How many rows its layers stand in; one if it does not say. */
+  rows?: number;
   nodes: GraphNode[];
   /** The largest first. */
   edges: GraphEdge[];

@@ -29,13 +29,13 @@ export function layerScene(width: number, chosen: AnyCircuit[], all: World): Sce
   }
   const order = [...layers].sort((a, b) => a - b);
   const most = Math.max(...counts.flatMap((own) => [...own.values()].map(([a, b]) => a + b)), 1);
-  const longest = Math.max(...chosen.map((own) => own.name.length)) + 4;
-  const rowed = chosen.length * longest * LETTER > width - WIDE_LEFT;
+  const longs = chosen.map((own) => (own.name.length + 6) * LETTER);
+  const rowed = longs.reduce((sum, long) => sum + long, 0) > width - WIDE_LEFT;
   const [left, top] = [width < 560 ? 62 : WIDE_LEFT, rowed ? 8 + 16 * chosen.length : 22];
   const height = top + order.length * (chosen.length * BAR + 8);
   const shapes: Shape[] = [];
   chosen.forEach((circuit, place) => {
-    const x = rowed ? 0 : left + place * longest * LETTER;
+    const x = rowed ? 0 : left + longs.slice(0, place).reduce((sum, long) => sum + long, 0);
     const y = rowed ? 16 * place : 4;
     shapes.push({ is: "rect", x, y, w: 10, h: 10, fill: series(place) });
     shapes.push({ is: "text", x: x + 14, y: y + 9, words: `${letterOf(place)} ${isolated(short(circuit.name, Math.floor(width / LETTER) - 4))}`, size: 11, fill: ink });

@@ -76,7 +76,7 @@ export function stacked(layers: Column[][], first: string[], last: string[], tal
     const nodes = rows.flatMap((own) => own.boxes.flatMap((box) => placed(box, own.line, tall)));
     for (const name of first) nodes.push(end(name, EDGE + ENDS * letters, rows[0]!.line, letters));
     for (const name of last) nodes.push(end(name, width - EDGE - ENDS * letters, rows.at(-1)!.line, letters));
-    return { width, height, letters, nodes, edges: [], under: () => beneath(rows, start, width, letters), over: () => [] };
+    return { width, height, letters, rows: rows.length, nodes, edges: [], under: () => beneath(rows, start, width, letters), over: () => [] };
   };
   return { width, height, graph };
 }

@@ -4,8 +4,10 @@ import type { Point, View } from "./scene";
 
 /** The least height of letters that can be read, on the screen. */
 const LEGIBLE = 9;
+/** Larger ones say no more. */
+const LARGE = 18;
 const CLOSEST = 3;
-const LEAST_TALL = 220;
+const LEAST_TALL = 200;
 
 /** A picture: its size, and that of its letters. */
 export interface Extent {
@@ -18,7 +20,7 @@ export interface Extent {
  * left end, or has the place that it is opened for in its middle. `most` is how tall it may get.
  */
 export function opened({ size: [long, tall], letters }: Extent, wide: number, most: number, at?: Point): { view: View; height: number } {
-  const whole = Math.min(wide / long, most / tall, CLOSEST);
+  const whole = Math.min(wide / long, most / tall, LARGE / letters, CLOSEST);
   const scale = Math.max(whole, Math.min(LEGIBLE / letters, CLOSEST));
   const height = Math.round(Math.min(Math.max(tall * scale, LEAST_TALL), most));
   const x = along(wide, long * scale, at ? at[0] * scale : 0);

@@ -7,9 +7,9 @@ const WIDE: Extent = { size: [1600, 300], letters: 20 };
 test("a picture with legible letters is opened whole, in a box of its own shape", () => {
   const { view, height } = opened(WIDE, 800, 700);
   expect(view.scale).toBeCloseTo(0.5);
-  expect(height).toBe(220);
+  expect(height).toBe(200);
   expect(view.x).toBeCloseTo(0);
-  expect(view.y).toBeCloseTo((220 - 150) / 2);
+  expect(view.y).toBeCloseTo((200 - 150) / 2);
   expect(opened({ size: [1600, 900], letters: 20 }, 800, 700).height).toBe(450);
 });
 
@@ -31,6 +31,10 @@ test("it opens with what was chosen in sight, and never beyond its ends", () => 
     expect(left).toBeLessThanOrEqual(0);
     expect(right).toBeGreaterThanOrEqual(349.999);
   }
+});
+
+test("a small picture is not enlarged beyond large letters", () => {
+  expect(opened({ size: [200, 150], letters: 10 }, 800, 700).view.scale).toBeCloseTo(1.8);
 });
 
 test("a tall picture is no taller than it may be", () => {
