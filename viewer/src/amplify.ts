@@ -24,7 +24,7 @@ const FILTERS: [string, string, (pair: PairTree) => boolean][] = [
   ["wrong", "where greedy decoding ends wrong", (pair) => !pair.greedy_right],
 ];
 const KINDS: Record<string, string> = {
-  "attn.q:head": "query heads", "attn.k:head": "key heads", "attn.v:head": "value heads", "mlp.post_act:channel": "MLP neurons",
+  "attn.q:head": "query heads", "attn.k:head": "key heads", "attn.v:head": "value heads", "mlp.post_act:channel": "MLP channels",
 };
 
 export class AmplifyView {

@@ -96,7 +96,7 @@ def test_components_and_arms(opened: Any, tmp_path: Path):
     view = page.locator("#view-amplify")
     charts = view.locator("svg")
     charts.nth(0).press("ArrowDown")
-    assert "layer 0: 20 of 46 MLP neurons" in told(view, 0)
+    assert "layer 0: 20 of 46 MLP channels" in told(view, 0)
     charts.nth(1).press("ArrowDown")
     charts.nth(1).press("ArrowDown")
     words = told(view, 1)
