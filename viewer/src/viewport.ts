@@ -4,6 +4,8 @@ import type { Point, View } from "./scene";
 
 /** The least height of letters that can be read, on the screen. */
 const LEGIBLE = 9;
+/** Letters may be smaller by so much where then nothing is cut off. */
+const NEARLY = 1.2;
 /** Larger ones say no more. */
 const LARGE = 18;
 const CLOSEST = 3;
@@ -17,14 +19,16 @@ export interface Extent {
 
 /**
  * As a reader is to meet it: whole, unless its letters would be too small. Then it begins at its
- * left end, or has the place that it is opened for in its middle. `most` is how tall it may get.
+ * left and upper end, where its heads are, or has the place that it is opened for in its middle.
+ * `most` is how tall it may get.
  */
 export function opened({ size: [long, tall], letters }: Extent, wide: number, most: number, at?: Point): { view: View; height: number } {
   const whole = Math.min(wide / long, most / tall, LARGE / letters, CLOSEST);
-  const scale = Math.max(whole, Math.min(LEGIBLE / letters, CLOSEST));
+  const legible = Math.min(LEGIBLE / letters, CLOSEST);
+  const scale = whole * NEARLY >= legible ? whole : legible;
   const height = Math.round(Math.min(Math.max(tall * scale, LEAST_TALL), most));
   const x = along(wide, long * scale, at ? at[0] * scale : 0);
-  const y = along(height, tall * scale, (at ? at[1] : tall / 2) * scale);
+  const y = along(height, tall * scale, (at ? at[1] : 0) * scale);
   return { view: { scale, x, y }, height };
 }
 

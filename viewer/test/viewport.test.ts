@@ -48,3 +48,16 @@ test("fitting shows all of it, however small", () => {
   expect(view.scale).toBeCloseTo(0.2);
   expect([view.x, view.y]).toEqual([0, 220]);
 });
+
+test("letters are a little smaller where then nothing is cut off", () => {
+  const { view } = opened({ size: [600, 1000], letters: 13 }, 800, 620);
+  expect(view.scale).toBeCloseTo(0.62);
+  expect(view.y).toBeCloseTo(0);
+});
+
+test("what is taller than its box begins at its heads", () => {
+  const { view, height } = opened({ size: [600, 2000], letters: 13 }, 800, 620);
+  expect(view.scale * 13).toBeCloseTo(9);
+  expect([view.y, height]).toEqual([0, 620]);
+  expect(opened({ size: [600, 2000], letters: 13 }, 800, 620, [300, 1000]).view.y).toBeLessThan(-300);
+});
