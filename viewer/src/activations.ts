@@ -12,6 +12,7 @@ const LEFT = 52;
 const HEIGHT = 170;
 const TOP = 20;
 const MOST_ROWS = 12;
+const MOST_ANSWERS = 4;
 
 export interface OnPairs {
   split: string;
@@ -25,11 +26,20 @@ export function ordered(values: Float32Array): number[] {
   return Array.from({ length: values.length / 2 }, (_, pair) => pair).sort((a, b) => difference(a) - difference(b));
 }
 
+/** Means of the prompts' side by what is right there; none where all are alike, or each is another. */
+export function byAnswer(values: Float32Array, pairs: OnPairs["pairs"]): [answer: string, mean: number, n: number][] {
+  const groups = new Map<string, number[]>();
+  pairs.forEach(([, , answer], pair) => groups.set(answer, [...(groups.get(answer) ?? []), values[2 * pair]!]));
+  if (groups.size < 2 || groups.size > MOST_ANSWERS) return [];
+  return [...groups].map(([answer, own]) => [answer, own.reduce((sum, value) => sum + value, 0) / own.length, own.length]);
+}
+
 export function pairChart(found: OnPairs, node: string): HTMLElement {
   const { values, pairs } = found;
   const order = ordered(values);
   const difference = (pair: number) => values[2 * pair]! - values[2 * pair + 1]!;
   const mean = order.reduce((sum, pair) => sum + difference(pair), 0) / Math.max(order.length, 1);
+  const answers = byAnswer(values, pairs);
   const scene = drawn(values, order);
   const label = `Activation of ${isolated(node)} on both sides of ${order.length} pairs; mean difference ${number(mean)}`;
   const half = MOST_ROWS / 2;
@@ -46,6 +56,9 @@ export function pairChart(found: OnPairs, node: string): HTMLElement {
   return el("figure", { class: "pairs" },
     el("figcaption", {}, "Activation at the answer position on pairs of ", name(found.split),
       `, sorted by their difference: the prompt’s (filled), the counterfactual’s (hollow). Mean difference ${number(mean)}. `,
+      ...answers.flatMap(([answer, own, n], place) =>
+        [place ? ", and where " : "On prompts where ", name(answer), ` is right it is ${number(own)} (mean, n = ${n})`]),
+      answers.length ? ". " : "",
       pictureButtons(() => scene, `pairs-${node}`)),
     svg(scene, label),
     el("details", {}, el("summary", {}, "The pairs"), table(caption, head, rows, [0, 1])));

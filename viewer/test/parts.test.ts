@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ordered } from "../src/activations";
+import { byAnswer, ordered } from "../src/activations";
 import { scale, tickWords, ticks } from "../src/axes";
 import { readHash, writeHash } from "../src/hash";
 import { front } from "../src/pareto";
@@ -77,6 +77,15 @@ test("a scale goes from end to end, and has a place for what a logarithm has non
 
 test("pairs are sorted by their difference", () => {
   expect(ordered(Float32Array.from([3, 1, 0, 5, 2, 2]))).toEqual([1, 2, 0]);
+});
+
+test("a node's means are told apart by what is right, where that is one of a few", () => {
+  const pairs = (...answers: string[]) => answers.map((answer) => ["p", "c", answer] as [string, string, string]);
+  const values = Float32Array.from([1, 9, 2, 9, 5, 9]);
+  expect(byAnswer(values, pairs("he", "she", "he"))).toEqual([["he", 3, 2], ["she", 2, 1]]);
+  expect(byAnswer(values, pairs("he", "he", "he"))).toEqual([]);
+  const many = pairs("a", "b", "c", "d", "e");
+  expect(byAnswer(new Float32Array(10), many)).toEqual([]);
 });
 
 test("numbers", () => {
