@@ -40,13 +40,14 @@ def test_programs_have_the_names_of_their_split_only(seed: int, split: str):
         ast.parse(text)
 
 
-def test_programs_are_the_same_where_something_is_added_to_the_built_in_names(
+def test_programs_are_the_same_in_a_notebook_which_has_built_in_names_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ):
     names = ["shelf", "display", "print", "exit", "rope"]
     plain = programs(60, names=names)
     assert "display" in words_in(plain)
     monkeypatch.setattr(builtins, "display", words_in, raising=False)
+    monkeypatch.setattr(builtins, "exit", words_in)
     assert reload(_programs).programs(60, names=names) == plain
 
 

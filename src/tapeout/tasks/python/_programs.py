@@ -43,8 +43,11 @@ PYTHON_TASKS: dict[str, PythonTask] = {
 NAMED = ("word", "var", "func", "file")
 """Kinds of slot that any lower-case name can fill."""
 
-PYTHONS_OWN = {None, "builtins", "io", "_io", "_sitebuiltins"}
-"""Modules of what Python itself puts among its built-in names; a notebook adds to them."""
+PYTHONS_OWN = {None, "builtins", "io", "_io"}
+"""Modules of Python's built-in names; a notebook adds others, such as `display`."""
+
+AT_THE_PROMPT = {"copyright", "credits", "exit", "help", "license", "quit"}
+"""What `site` adds to them, and a notebook puts its own in place of."""
 
 
 def programs(
@@ -113,7 +116,7 @@ def _meant() -> set[str]:
     """The words that Python has a meaning for, the same wherever it runs."""
     known = vars(builtins).items()
     own = {name for name, it in known if getattr(it, "__module__", None) in PYTHONS_OWN}
-    return {*keyword.kwlist, *keyword.softkwlist, *own}
+    return {*keyword.kwlist, *keyword.softkwlist, *own, *AT_THE_PROMPT}
 
 
 def _chosen(tasks: Iterable[str]) -> list[PythonTask]:
