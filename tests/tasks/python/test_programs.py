@@ -43,12 +43,17 @@ def test_programs_have_the_names_of_their_split_only(seed: int, split: str):
 def test_programs_are_the_same_in_a_notebook_which_has_built_in_names_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    names = ["shelf", "display", "print", "exit", "rope"]
+    names = ["shelf", "display", "print", "input", "rope"]
     plain = programs(60, names=names)
     assert "display" in words_in(plain)
     monkeypatch.setattr(builtins, "display", words_in, raising=False)
-    monkeypatch.setattr(builtins, "exit", words_in)
+    monkeypatch.delattr(builtins, "input")
     assert reload(_programs).programs(60, names=names) == plain
+
+
+def test_no_built_in_name_is_missing():
+    own = {name for name in dir(builtins) if re.fullmatch("[a-z]+", name)}
+    assert own <= set(_programs.BUILT_IN.split())
 
 
 def test_more_names_make_no_program_wrong_and_no_name_shared():

@@ -1,6 +1,5 @@
 """The twenty tasks by name, their programs as training text, and which a tokenizer allows."""
 
-import builtins
 import keyword
 import random
 from collections.abc import Iterable
@@ -43,11 +42,19 @@ PYTHON_TASKS: dict[str, PythonTask] = {
 NAMED = ("word", "var", "func", "file")
 """Kinds of slot that any lower-case name can fill."""
 
-PYTHONS_OWN = {None, "builtins", "io", "_io"}
-"""Modules of Python's built-in names; a notebook adds others, such as `display`."""
+BUILT_IN = """
+    abs aiter all anext any ascii bin bool breakpoint bytearray bytes callable chr classmethod
+    compile complex copyright credits delattr dict dir divmod enumerate eval exec exit filter
+    float format frozenset getattr globals hasattr hash help hex id input int isinstance
+    issubclass iter len license list locals map max memoryview min next object oct open ord pow
+    print property quit range repr reversed round set setattr slice sorted staticmethod str sum
+    super tuple type vars zip
+"""
+"""Python's built-in functions and lower-case types, written out: a notebook replaces some of them
+and adds others, and one name more or less would make another corpus."""
 
-AT_THE_PROMPT = {"copyright", "credits", "exit", "help", "license", "quit"}
-"""What `site` adds to them, and a notebook puts its own in place of."""
+MEANT = {*keyword.kwlist, *keyword.softkwlist, *BUILT_IN.split()}
+"""What Python has a meaning for."""
 
 
 def programs(
@@ -106,17 +113,9 @@ def _words(split: str | None) -> Words:
 
 def _with_more(words: Words, names: Iterable[str]) -> Words:
     listed = {word for kind in EVERY_WORD.values() for word in kind}
-    taken = listed | _meant()
-    more = [name for name in dict.fromkeys(names) if name not in taken]
+    more = [name for name in dict.fromkeys(names) if name not in listed | MEANT]
     dealt = {kind: more[at :: len(NAMED)] for at, kind in enumerate(NAMED)}
     return {kind: [*own, *dealt.get(kind, ())] for kind, own in words.items()}
-
-
-def _meant() -> set[str]:
-    """The words that Python has a meaning for, the same wherever it runs."""
-    known = vars(builtins).items()
-    own = {name for name, it in known if getattr(it, "__module__", None) in PYTHONS_OWN}
-    return {*keyword.kwlist, *keyword.softkwlist, *own, *AT_THE_PROMPT}
 
 
 def _chosen(tasks: Iterable[str]) -> list[PythonTask]:
