@@ -94,7 +94,7 @@ def smallest_at_loss(
     looked at, as a smaller k that passed by luck would not count. A learned mask is a set before
     it is an order, and more nodes may make it worse: from its own size (`start`) k goes up in
     steps that double, to twice that size, and what lies above the first that passes is not looked
-    at. Where a set fails, what it lacks is mostly nodes whose gates closed last.
+    at. What failing sets lacked in trials were nodes whose gates had closed last.
 
     Args:
         model: the model; it is not changed.
