@@ -10,6 +10,7 @@ from typing import Any
 import tapeout.report
 
 Json = dict[str, Any]
+HIDDEN = ("style", "script")
 VOID = {"meta", "br", "col"}
 
 
@@ -595,4 +596,4 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        return "".join(piece for tag, piece in self.pieces if tag != "style")
+        return "".join(piece for tag, piece in self.pieces if tag not in HIDDEN)
