@@ -37,7 +37,7 @@ def main() -> None:
         "gsm8k", path=str(asked.gsm8k), n={"train": 8, "validation": 8, "test": asked.take}
     )
     results = json.loads((asked.run / "results.json").read_text(encoding="utf-8"))
-    stages, given = results["stages"], sys.argv.index(str(asked.run))
+    stages = results["stages"]
     how: dict[str, Any] = {"task": task, "limit": asked.limit, "batch_size": asked.batch}
     source = next(s["settings"]["source"] for s in stages.values() if s["kind"] == "load")
     base = solve(tapeout.load(source, dtype="float32"), task.test, **how)
@@ -64,7 +64,8 @@ def main() -> None:
             }
         )
         print(rows[-1], flush=True)
-    sys.argv[given] = f"runs/{results['recipe']}"
+    named = f"runs/{results['recipe']}"
+    sys.argv = [named if Path(given) == asked.run else given for given in sys.argv]
     write("amplify-gsm8k", rows, time.perf_counter() - began)
 
 

@@ -13,7 +13,6 @@ import type { Bounds, CellTree, ConditioningTree, EnergyRow, EnergyTree, Frontie
 import { pictureButtons, tableButton } from "./save";
 import type { Value } from "./save";
 import type { Scene, Shape } from "./scene";
-import { universeWords } from "./sites";
 import { series, stroke, theme } from "./theme";
 import { count, isolated, nats, natsSpan, number, percent } from "./text";
 
@@ -58,7 +57,7 @@ export class ConditioningView {
     const { parts } = this;
     const universes = new Set(this.tree.frontiers.map((own) => own.universe));
     const groupOf = ({ split, replacement, universe }: FrontierTree) =>
-      `${split}, ${replacement}${universes.size > 1 && universe ? `, ${universeWords(universe)}` : ""}`;
+      `${split}, ${replacement}${universes.size > 1 && universe ? `, ${universe}` : ""}`;
     const groups = [...new Set(this.tree.frontiers.map(groupOf))];
     const group = groups.find((own) => own === parts.get("frontiers")) ?? groups[0]!;
     const shown = this.tree.frontiers.filter((own) => groupOf(own) === group);
@@ -76,7 +75,7 @@ export class ConditioningView {
         parts.choice("Across", "by", ACROSS)),
       el("figure", { class: "plot" },
         probed(scene(), `Accuracy of circuits over their size, ${isolated(group)}`),
-        el("figcaption", {}, universes.size === 1 && shown[0]!.universe !== "" && ["Of ", name(universeWords(shown[0]!.universe)), ". "],
+        el("figcaption", {}, universes.size === 1 && shown[0]!.universe !== "" && ["Of ", name(shown[0]!.universe), ". "],
           "Whiskers are 95% intervals; the dashed line is the target. ",
           pictureButtons(scene, "frontiers"), " ", tableButton(head, rows, "frontiers"))),
       table(caption, ["Model", "Share", "Nodes", "Empty circuit"], sizes),

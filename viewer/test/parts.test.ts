@@ -5,7 +5,6 @@ import { readHash, writeHash } from "../src/hash";
 import { front } from "../src/pareto";
 import { csv } from "../src/save";
 import { toPlace, toValue } from "../src/slider";
-import { universeWords } from "../src/sites";
 import { joined, nats, natsSpan, number, percent, short } from "../src/text";
 
 test("the front is what no other point beats", () => {
@@ -58,12 +57,6 @@ test("ticks have the digits that they need, all alike unless they are decades", 
 test("a divergence that is only rounding is 0, and no interval of one goes below", () => {
   expect([-2.17e-10, 9e-7, 2e-6, 0.5, null].map(nats)).toEqual(["0", "0", "2.00e-6", "0.500", "–"]);
   expect([natsSpan(-1.9e-8, 1.9e-8), natsSpan(-0.1, 0.2), natsSpan(null, null)]).toEqual(["[0, 0]", "[0, 0.200]", "[–, –]"]);
-});
-
-test("universes are told in words, as far as there are any", () => {
-  expect(universeWords("mlp.post_act,attn.z:head")).toBe("MLP channels and attention heads");
-  expect(universeWords("mlp.post_act:channel")).toBe("MLP channels");
-  expect(universeWords("x:y,toString")).toBe("x:y and toString");
 });
 
 test("a scale goes from end to end, and has a place for what a logarithm has none for", () => {

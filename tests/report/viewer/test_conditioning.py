@@ -25,7 +25,7 @@ def tree(tmp_path: Path) -> Json:
 def test_frontiers_are_of_models(tree: Json):
     base, hard = tree["frontiers"]
     assert [base["model"], hard["model"]] == ["base", "hard"]
-    assert base["universe"] == "mlp.post_act:channel" and base["replacement"] == "mean"
+    assert base["universe"] == "MLP channels" and base["replacement"] == "mean"
     assert [point[:2] for point in hard["points"]] == [[0, 0], [10, 0.1], [25, 0.25], [100, 1.0]]
     assert hard["points"][1][2:] == [share(17, 20)[key] for key in ("value", "low", "high")]
     assert hard["chosen"] == 25 and hard["target"] == 0.9

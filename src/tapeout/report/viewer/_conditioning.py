@@ -6,6 +6,7 @@ from typing import Any
 from .._conditioned import Conditioned
 from .._fields import Fields
 from .._results import MODELS, Results, Stage
+from .._text import universe_words
 from .._transfer import Transfer
 from .._values import Setting, Share
 from ._values import bounds
@@ -66,7 +67,7 @@ def _frontier(
         "model": model.name if model else "",
         "split": setting.split,
         "replacement": setting.replacement,
-        "universe": universe,
+        "universe": universe_words(universe),
         "full": bounds(Share.of(found.child("full"))),
         "target": target,
         "chosen": chosen.whole("size") if chosen else None,
