@@ -19,15 +19,18 @@ Reach = Literal["behind_prefix", "all", "last"]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rows:
-    """Records of one length, so that none is padded.
+    """Records that run at once, filled up on the right: what stands behind a token of a causal
+    model does not reach it, so no mask is needed.
 
     Attributes:
-        tokens: the shared prefix and what follows it, up to the intervention token.
+        tokens: the shared prefix, what follows it up to the intervention token, and the filling.
+        last: the intervention token's column.
         desired, undesired: each record's own.
         weights: each record's in the loss.
     """
 
     tokens: Tokens
+    last: Int[Tensor, " rows"]
     desired: Int[Tensor, " rows"]
     undesired: Int[Tensor, " rows"]
     weights: Float[Tensor, " rows"]
@@ -46,17 +49,26 @@ def weights_of(records: Sequence[Record], balanced: bool) -> list[float]:
 
 
 def rows_of(
-    records: LocalisationSet, chosen: Sequence[int], weights: Sequence[float], most: int
+    records: LocalisationSet,
+    chosen: Sequence[int],
+    weights: Sequence[float],
+    most: int,
+    *,
+    even: bool = False,
 ) -> Iterator[Rows]:
-    """The chosen records in parts of at most `most`."""
+    """The chosen records in parts of at most `most`, of like lengths; `even`: of equal ones."""
     length = lambda number: len(records.records[number].tokens)  # noqa: E731
-    for _, same in groupby(sorted(chosen, key=length), key=length):
-        numbers = list(same)
-        for start in range(0, len(numbers), most):
-            part = numbers[start : start + most]
+    ordered = sorted(chosen, key=length)
+    groups = [list(same) for _, same in groupby(ordered, key=length)] if even else [ordered]
+    for group in groups:
+        for start in range(0, len(group), most):
+            part = group[start : start + most]
             own = [records.records[number] for number in part]
+            longest = length(part[-1])
+            rows = [records.prefix + r.tokens + (0,) * (longest - len(r.tokens)) for r in own]
             yield Rows(
-                tokens=Tokens(torch.tensor([records.prefix + record.tokens for record in own])),
+                tokens=Tokens(torch.tensor(rows)),
+                last=torch.tensor([len(records.prefix + r.tokens) - 1 for r in own]),
                 desired=torch.tensor([record.desired for record in own]),
                 undesired=torch.tensor([record.undesired for record in own]),
                 weights=torch.tensor([weights[number] for number in part]),
@@ -70,15 +82,17 @@ def differences(
 
     Args:
         model: in the weights that `stem` was read with.
-        rows: the records.
+        rows: the records; of one length where only the `last` position is reached.
         stem: the shared prefix; None if there is none.
         reach: through which positions the gradient goes. Those before them are constants.
     """
     length = rows.tokens.ids.shape[1]
     columns = {"all": 0, "behind_prefix": stem.columns if stem else 0, "last": length - 1}[reach]
     held = model.read(rows.tokens, columns, stem=stem)
-    logits = model.logits(rows.tokens, keep=1, after=held)[:, 0].float()
+    keep = length - int(rows.last.min())
+    logits = model.logits(rows.tokens, keep=keep, after=held)
     at = torch.arange(len(logits), device=logits.device)
+    logits = logits[at, (rows.last - length).to(logits.device)].float()
     desired, undesired = rows.desired.to(logits.device), rows.undesired.to(logits.device)
     return logits[at, desired] - logits[at, undesired]
 

@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..errors import AmplifyError
 from ..models import Model
 from ._chosen import Trained, chosen_lines
 from ._improving import Evaluate, Improving
-from ._loss import differences, losses, rows_of, weights_of
+from ._loss import Rows, differences, losses, rows_of, weights_of
 from ._records import LocalisationSet
 from ._updating import Updating
 
@@ -78,7 +78,7 @@ class Trainer(Improving):
         stem = self.copy.stem(self.records.prefix) if held else None
         totals = {"loss": 0.0, "difference": 0.0}
         with torch.enable_grad(), self.trained.listening():
-            for rows in rows_of(self.records, chosen, self.weights, self.config.rows):
+            for rows in self._parts(chosen):
                 difference = differences(self.copy, rows, stem, self.config.reach)
                 weights = rows.weights.to(difference.device)
                 loss = (weights * losses(difference, self.config.loss)).sum() / len(chosen)
@@ -87,6 +87,10 @@ class Trainer(Improving):
                 totals["difference"] += float(difference.detach().sum()) / len(chosen)
         gradients = [v.grad for v in self.trained.values.values() if v.grad is not None]
         return totals | {"gradient": float(torch.nn.utils.get_total_norm(gradients))}
+
+    def _parts(self, chosen: list[int]) -> Iterator[Rows]:
+        even = self.config.reach == "last"
+        return rows_of(self.records, chosen, self.weights, self.config.rows, even=even)
 
     def _shuffle(self) -> None:
         """Give every gradient a random sign, the same one in every step."""

@@ -27,7 +27,7 @@ class Updating:
             them; the paper names none, and its public code moves `up` alone.
         balanced: records whose greedy answer is right weigh as much in all as the others.
         sample: records of a step, drawn anew; 0 takes all, as the paper does.
-        rows: records that run at once.
+        rows: records that run at once, which cost what the longest of them does.
         random_sign: a control: every weight moves by its gradient's size, with a sign of its own
             that is drawn once.
         every: steps between two evaluations, after those at 2, 4, 6, 8 and 10.
