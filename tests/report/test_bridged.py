@@ -50,6 +50,17 @@ def test_on_the_page(tmp_path: Path) -> None:
     assert len(dots) == 2 * 3
 
 
+def test_at_the_top(tmp_path: Path) -> None:
+    text = Page(page_of(tmp_path, STAGES)).text
+    assert "at the worst place 0.0625 [" in text and "] on the way to sparse and −0.0312 [" in text
+    assert "(n = 512 tokens). Steering through 1.attn.act_in.83 moves the other answer’s" in text
+    assert "by 0.500 [" in text and "on quotes/test (n = 40); 2 random ones by 0.0625 at mo" in text
+    assert "No circuit has been measured" not in text
+    nothing = {"moved": stage("steer", samples.steer(random=0))}
+    alone = Page(page_of(tmp_path, nothing)).text
+    assert "on quotes/test (n = 40)." in alone and "go over a bridge" not in alone
+
+
 def test_damage_is_named() -> None:
     broken = samples.steer()
     del broken["steered"]["rows"]

@@ -1,5 +1,6 @@
 """What a reader with ten seconds takes home: sentences that the results bear out, nothing else."""
 
+from ._bridge_sentences import crossed
 from ._decomposed import directions_sentence
 from ._evidence import Evidence
 from ._html import Html, join, name
@@ -36,6 +37,8 @@ def headline(results: Results) -> list[Html]:
     if results.smallest:
         named = [(_measured(results, stage), found) for stage, found in results.smallest]
         return smallest_sentences(named)
+    if between := crossed(results):
+        return [*between, *trained(results)]
     if alone := right(results):
         circuits = results.transfers or results.composed or results.routed
         return [*alone, *([] if circuits else [Html("No circuit has been measured yet.")])]

@@ -1,0 +1,33 @@
+"""What bridges and steering showed, in sentences for the top of the page."""
+
+from ._bridged import WAYS
+from ._html import Html, join, name
+from ._results import Results
+from ._text import joined, number
+
+
+def crossed(results: Results) -> list[Html]:
+    """How much worse than the dense model runs are that go over, and how far a channel moves it."""
+    sentences = []
+    for _, found in results.bridged[:1]:
+        ways = []
+        for _, way in WAYS:
+            above = [some.above for some in found.crossings if some.way == way]
+            if above:
+                ways.append(f"{max(above, key=lambda some: some.value)} on the way {way}")
+        if ways:
+            said = f"nats a token more than the dense model’s, at the worst place {joined(ways)}"
+            n = f" (n = {found.tokens:,} tokens)."
+            sentences.append(Html(f"Runs that go over a bridge lose {said}{n}"))
+    for _, found in results.steered[:1]:
+        beside = [abs(some.moved.value) for some in found.random]
+        control = f"; {len(beside)} random ones by {number(max(beside))} at most" if beside else ""
+        said = join(
+            "Steering through ",
+            name(found.chosen.channel),
+            f" moves the other answer’s probability by {found.chosen.moved} on ",
+            name(found.split),
+            f" (n = {found.n:,}){control}.",
+        )
+        sentences.append(said)
+    return sentences
