@@ -25,6 +25,8 @@ MOST_CHOICES = 4
 MOST_NODES = 4
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
+PATIENCE = 120_000
+"""Milliseconds that a page may take where machines are busy."""
 
 
 @dataclass
@@ -68,7 +70,7 @@ def ready(page: Any, address: str) -> str:
     page.goto(address)
     page.wait_for_function(
         "() => document.documentElement.dataset.views || !document.getElementById('tapeout-data')",
-        timeout=120_000,
+        timeout=PATIENCE,
     )
     return page.evaluate("document.documentElement.dataset.views || 'none'")
 
@@ -166,7 +168,7 @@ def _saved(page: Any, panel: Any, said: list[str]) -> int:
         buttons = panel.get_by_role("button", name=f"as {kind}")
         if not buttons.count():
             continue
-        with page.expect_download() as waiting:
+        with page.expect_download(timeout=PATIENCE) as waiting:
             buttons.first.click()
         content = Path(waiting.value.path()).read_bytes()
         name = waiting.value.suggested_filename
