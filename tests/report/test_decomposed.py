@@ -7,13 +7,13 @@ import pytest
 from tapeout.errors import RunError
 from tapeout.report import tables_of
 
-from . import samples
+from . import of_directions
 from .samples import page_of, stage
 from .test_terminal import drawn
 
 
 def test_sets_stand_beside_each_other_with_examples(tmp_path: Path):
-    page = page_of(tmp_path, {"compared": stage("directions", samples.directions())})
+    page = page_of(tmp_path, {"compared": stage("directions", of_directions.directions())})
     for shown in ("learned, seed 1", "random, same rank", "principal, full rank", "Direction 17"):
         assert shown in page
     assert "␣&lt;b&gt;" in page and "<b> " not in page and "⏎" in page
@@ -22,21 +22,21 @@ def test_sets_stand_beside_each_other_with_examples(tmp_path: Path):
 
 
 def test_principal_directions_are_not_below_themselves(tmp_path: Path):
-    text = drawn(tables_of({"d": stage("directions", samples.directions())})[0])
+    text = drawn(tables_of({"d": stage("directions", of_directions.directions())})[0])
     (line,) = [line for line in text.splitlines() if line.startswith("principal")]
     assert "–" in line
     assert "17" in text and "␣the" in text
 
 
 def test_what_was_learned_says_what_was_chosen(tmp_path: Path):
-    stages = {"one": stage("decompose", samples.decompose())}
+    stages = {"one": stage("decompose", of_directions.decompose())}
     text = drawn(tables_of(stages)[0], width=130)
     assert "learning_rate=0.01 (of 2)" in text and "0.710" in text
     assert "Learned directions" in page_of(tmp_path, stages)
 
 
 def test_toys_have_the_columns_that_they_were_measured_by(tmp_path: Path):
-    stages = {"a": stage("toy", samples.toy()), "b": stage("toy", samples.toy())}
+    stages = {"a": stage("toy", of_directions.toy()), "b": stage("toy", of_directions.toy())}
     del stages["b"]["metrics"]["measures"]["mmcs"]
     text = drawn(tables_of(stages)[0])
     assert "mmcs" in text and "cap on a" not in text and "5/5" in text
@@ -44,7 +44,7 @@ def test_toys_have_the_columns_that_they_were_measured_by(tmp_path: Path):
 
 
 def test_nodes_that_hold_directions_are_named(tmp_path: Path):
-    metrics = samples.energy()
+    metrics = of_directions.energy()
     metrics["top"]["10000"] = 0.875
     stages = {"held": stage("energy", metrics)}
     text = drawn(tables_of(stages)[0], width=150).replace("\u00a0", " ")
@@ -54,7 +54,7 @@ def test_nodes_that_hold_directions_are_named(tmp_path: Path):
 
 
 def test_circuits_stand_beside_random_ones(tmp_path: Path):
-    stages = {"covered": stage("coverage", samples.coverage())}
+    stages = {"covered": stage("coverage", of_directions.coverage())}
     text = drawn(tables_of(stages)[0], width=150)
     assert "25.0% [12.5%, 37.5%]" in text and "6.2% [3.1%, 12.5%]" in text and "0.2%" in text
     page = page_of(tmp_path, stages)
@@ -62,15 +62,15 @@ def test_circuits_stand_beside_random_ones(tmp_path: Path):
 
 
 def test_a_model_tuned_in_a_span_has_a_line_for_every_task(tmp_path: Path):
-    stages = {"tuned": stage("span", samples.span())}
+    stages = {"tuned": stage("span", of_directions.span())}
     text = drawn(tables_of(stages)[0], width=150)
-    assert text.count("1.25%") == 1 + len(samples.span()["others"])
+    assert text.count("1.25%") == 1 + len(of_directions.span()["others"])
     page = page_of(tmp_path, stages)
     assert "Models tuned in the span" in page and "smollm2, tuned in a span" in page
 
 
 def test_damage_is_said(tmp_path: Path):
-    broken = samples.directions()
+    broken = of_directions.directions()
     broken["sets"][0]["error"] = "much"
     with pytest.raises(RunError, match="not an object"):
         page_of(tmp_path, {"compared": stage("directions", broken)})

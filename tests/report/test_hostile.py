@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from . import samples
+from . import of_directions, samples
 from .samples import Page, page_of, stage, whole
 
 HOSTILE = {
@@ -61,12 +61,12 @@ def everything() -> dict[str, Any]:
     stages["trained"] = stage("train", samples.train())
     stages["bridged"] = stage("bridge", samples.bridge())
     stages["steered"] = stage("steer", samples.steer())
-    stages["learned"] = stage("decompose", samples.decompose())
-    stages["moved"] = stage("directions", samples.directions())
-    stages["held"] = stage("energy", samples.energy())
-    stages["covered"] = stage("coverage", samples.coverage())
-    stages["tuned"] = stage("span", samples.span())
-    stages["toy"] = stage("toy", samples.toy())
+    stages["learned"] = stage("decompose", of_directions.decompose())
+    stages["moved"] = stage("directions", of_directions.directions())
+    stages["held"] = stage("energy", of_directions.energy())
+    stages["covered"] = stage("coverage", of_directions.coverage())
+    stages["tuned"] = stage("span", of_directions.span())
+    stages["toy"] = stage("toy", of_directions.toy())
     stages["carried"] = stage("transfer", samples.transfer())
     stages["composed"] = stage("compose", samples.compose())
     stages["routed"] = stage("route", samples.route())

@@ -15,7 +15,7 @@ from tapeout.report import figures
 from tapeout.verify import Frontier, Point, Share
 
 from ...tiny import tiny
-from .. import samples
+from .. import of_directions, samples
 from ..samples import results, stage
 from ..test_charts import DEGENERATE
 
@@ -128,7 +128,7 @@ def test_arms_with_gains(run: Any) -> None:
 
 
 def test_specificity_falls(run: Any) -> None:
-    found = samples.directions()
+    found = of_directions.directions()
     rows = [{"active": a, "rest": 0.5, "direction": 0, "samples": 4, "moved": 0.1}
             for a in (1.0, 4.0, 2.0)]  # fmt: skip
     found["sets"][0]["specificity"]["rows"] = rows

@@ -9,7 +9,7 @@ from tapeout.cli import app
 from tapeout.errors import RunError
 from tapeout.report.figures import FORMATS, write_figures
 
-from .. import samples
+from .. import of_directions, samples
 from ..samples import stage
 
 
@@ -17,7 +17,7 @@ from ..samples import stage
 def folder(tmp_path: Path) -> Path:
     stages = samples.whole() | {"moved": stage("transfer", samples.transfer())}
     stages |= {"weights": stage("weight_edges", samples.weight_edges())}
-    stages |= {"compared": stage("directions", samples.directions())}
+    stages |= {"compared": stage("directions", of_directions.directions())}
     path = tmp_path / "results.json"
     path.write_text(json.dumps(samples.results(stages)), encoding="utf-8")
     return tmp_path

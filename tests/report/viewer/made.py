@@ -8,7 +8,7 @@ import torch
 
 from tapeout.decompose import L3D, Decomposition, Directions
 
-from .. import samples
+from .. import of_directions, samples
 from ..samples import Json, average, share, stage
 from .folders import Folder
 
@@ -114,8 +114,8 @@ def decomposed(folder: Folder, name: str = "learned", count: int = COUNT) -> Dec
         train_error=0.5,
     )
     found.save(folder.place(name))
-    folder.stages[name] = stage("decompose", samples.decompose())
-    compared = samples.directions()
+    folder.stages[name] = stage("decompose", of_directions.decompose())
+    compared = of_directions.directions()
     compared["sets"][0]["specificity"]["rows"] = [_effect(3, 0.02), _effect(17, 0.01)]
     compared["sets"][1]["specificity"]["rows"] = [_effect(0, 0.001)]
     inputs = {"decompositions.0": name}
