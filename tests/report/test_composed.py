@@ -37,6 +37,8 @@ def test_on_the_page(tmp_path: Path) -> None:
     levels = [f["class"] for name, f in page.elements if "heat" in f.get("class", "")]
     assert levels == ["heat h4", "heat h0", "heat h0", "heat h4"]
     assert "Other results" not in page.text
+    regimes = Page(page_of(tmp_path, {"routed": STAGES["routed"]})).text
+    assert "Nodes" in regimes and "Share" not in regimes
 
 
 def test_damage_is_told() -> None:

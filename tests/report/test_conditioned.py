@@ -48,6 +48,19 @@ def test_on_the_page(tmp_path: Path) -> None:
     assert "Smallest circuits" in page and "smollm2, conditioned on addition" in page
 
 
+def test_rows_of_one_split_are_told_apart(tmp_path: Path) -> None:
+    found = samples.condition()
+    first = next(iter(found["others"].values()))
+    found["others"] = {"three-digits": first, "four-digits": first}
+    text = Page(page_of(tmp_path, {"small": stage("condition", found)})).text
+    assert f"{first['split']} (three-digits)" in text and f"{first['split']} (four-digits)" in text
+    ways = {name: stage("smallest", samples.smallest()) for name in "ab"}
+    assert "that keep 90.0%: " in Page(page_of(tmp_path, ways)).text
+    ways["b"]["metrics"]["replacements"]["zero"]["split"] = "ioi/test"
+    text = Page(page_of(tmp_path, ways)).text
+    assert "that keep 90.0%. " in text and "b: ioi/test" in text
+
+
 def test_losses_are_drawn_over_steps(tmp_path: Path) -> None:
     page = Page(page_of(tmp_path, {"small": stage("condition", samples.condition())}))
     assert "cross-entropy with the circuit alone" in page.text

@@ -56,7 +56,7 @@ def test_nodes_that_hold_directions_are_named(tmp_path: Path):
 def test_circuits_stand_beside_random_ones(tmp_path: Path):
     stages = {"covered": stage("coverage", of_directions.coverage())}
     text = drawn(tables_of(stages)[0], width=150)
-    assert "25.0% [12.5%, 37.5%]" in text and "6.2% [3.1%, 12.5%]" in text and "0.2%" in text
+    assert "25.0% [12.5%, 37.5%]" in text and "6.3% [3.1%, 12.5%]" in text and "0.2%" in text
     page = page_of(tmp_path, stages)
     assert "Directions and circuits" in page and "25.0% [12.5%, 37.5%]" in page
 

@@ -196,10 +196,14 @@ def test_a_changed_model_is_said_beside_its_base_and_beside_a_random_change(tmp_
     assert (
         "smollm2 (better) solves 65.0%" in text and "an update of 25.0% of the components" in text
     )
-    assert "As many random ones gain +5.0 [−5.0, +25.0] points." in text
-    assert "changed models" not in text
+    assert "Updates of as many random ones gain +5.0 [−5.0, +25.0] points." in text
+    assert "other changed" not in text
     stages["all solves"] = solves(18, model="all", against="before")
-    assert "All 3 changed models gain −5.0 to +15.0 points." in top(tmp_path, stages)
+    assert "The other changed model gains −5.0 points." in top(tmp_path, stages)
+    stages["control again"] = stages["control"]
+    stages["control again solves"] = solves(19, model="control again", against="before")
+    text = top(tmp_path, stages)
+    assert "Updates of random components gain −2.5 to +5.0 points in 2 draws." in text
 
 
 def test_no_model_is_named_where_there_is_doubt(tmp_path: Path) -> None:
@@ -208,6 +212,8 @@ def test_no_model_is_named_where_there_is_doubt(tmp_path: Path) -> None:
     assert "smollm2" not in text and "gpt2" not in text
     two["verify"]["inputs"] = {"model": "other"}
     assert "In gpt2, 25.0%" in top(tmp_path, two)
+    two["other"] = stage("load")
+    assert "In smollm2 (other), 25.0%" in top(tmp_path, two)
 
 
 def test_what_was_cut_out_is_not_said_to_be_the_circuit_where_there_is_doubt(

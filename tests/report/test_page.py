@@ -142,6 +142,19 @@ def test_the_selected_circuit_is_marked_on_its_frontier(tmp_path: Path) -> None:
     page = page_of(tmp_path, other)
     assert 'class="ring"' not in page
     assert page.count('class="mark"') == 2
+    models = {name: stage("load") for name in ("small", "large")}
+    curve = {"curve": stage("frontier", inputs={"model": "small"})}
+    theirs = {"circuit": stage("select", inputs={"model": "large"})}
+    assert 'class="ring"' not in page_of(tmp_path, models | curve | theirs)
+    theirs["circuit"]["inputs"]["model"] = "small"
+    assert 'class="ring"' in page_of(tmp_path, models | curve | theirs)
+
+
+def test_many_circuits_do_not_cover_the_chart(tmp_path: Path) -> None:
+    many = {f"circuit-{place}": stage("select", samples.select(3)) for place in range(7)}
+    page = page_of(tmp_path, {"curve": stage("frontier")} | many | {"last": stage("select")})
+    assert page.count('class="mark"') == 2 * 6 and "2 more circuits are not marked" in page
+    assert page.count('class="ring"') == 2  # the one on the curve is among them
 
 
 def test_stages_of_other_kinds_are_shown_with_their_numbers(tmp_path: Path) -> None:

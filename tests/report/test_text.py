@@ -13,6 +13,7 @@ from tapeout.report import _text as text
         (0.9734, "97.3%"),
         (0.0001, "<0.1%"),
         (0.9999, ">99.9%"),
+        (0.0625, "6.3%"),
         (1.05, "105.0%"),
         (math.nan, "not a number"),
         (math.inf, "∞"),
@@ -78,7 +79,7 @@ def test_words() -> None:
     assert text.metric_words("log_likelihood") == "log likelihood"
     assert text.accuracy_words("above_foil") == "accuracy by rank above foils"
     assert text.thousands(215032978.3) == "215.0 M"
-    assert text.mebibytes(2**21) == "2.0 MiB"
+    assert text.mebibytes(2**21) == "2.0 MiB" and text.mebibytes(2**14) == "16.0 KiB"
 
 
 @pytest.mark.parametrize(

@@ -97,9 +97,10 @@ def updated(stages: Named, title: str = "Updates") -> Both:
     heads = ["Stage", "n", "Step", "Base", "Updated", "Weights", "Delta", "KL on texts"]
     note = (
         "Base and updated: how many of n problems of the validation split are solved, by which the "
-        "step and the learning rate were chosen. KL from the base, in nats a token, on held-out "
-        "texts."
+        "step and the learning rate were chosen."
     )
+    if any(row[-1] for row in rows):
+        note += " KL from the base, in nats a token, on held-out texts."
     return Both(title, heads, rows, note)
 
 

@@ -137,7 +137,8 @@ def _distinct(series: Sequence[tuple[str, Frontier]]) -> list[_Level]:
 def _mark(axes: Axes, row: int, mark: Mark, series: Sequence[tuple[str, Frontier]]) -> Html:
     x, y = axes.x(mark.share), 14.0 + _LINE * (row + 1)
     side = "end" if x > axes.width - 90 else "start" if x < 90 else "middle"
-    label = tag("text", f"{isolated(short(mark.name))}: {share(mark.share)}", x=x, y=y)
+    words = f"{isolated(short(mark.name))}: {share(mark.share)}"
+    label = tag("text", words, x=x, y=y, class_="halo")
     points = series[mark.series][1].points if mark.series is not None else []
     point = next((p for p in points if p.size == mark.size), None)
     ring, end = Html(), axes.y(0.0)
@@ -145,7 +146,7 @@ def _mark(axes: Axes, row: int, mark: Mark, series: Sequence[tuple[str, Frontier
         ring = tag("path", class_="ring", d=_RING, transform=_place(axes, point))
         end = max(axes.y(point.accuracy.value) - _RADIUS, y + 4)
     line = tag("line", class_="mark", x1=x, x2=x, y1=y + 4, y2=end)
-    return tag("g", line, label, ring, class_=f"selected {side}")
+    return tag("g", line, ring, label, class_=f"selected {side}")
 
 
 def _curve(axes: Axes, place: int, title: str, frontier: Frontier) -> Html:

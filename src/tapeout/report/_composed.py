@@ -10,7 +10,7 @@ from rich.text import Text
 from ._fields import Fields, damaged
 from ._html import Html, join, name, section, table, tag
 from ._plain import plain
-from ._text import percent, share, span
+from ._text import capital, percent, share, span
 from ._values import Share
 
 HEAD = ("circuit", "nodes", "share", "accuracy", "95% interval")
@@ -38,6 +38,12 @@ class Composed:
 
     about: str
     groups: list[tuple[str, list[Line]]]
+
+    @property
+    def filled(self) -> list[int]:
+        """The columns that a line has something in."""
+        lines = [line for _, own in self.groups for line in own]
+        return [place for place in range(len(HEAD)) if any(line.cells[place] for line in lines)]
 
     @classmethod
     def of_trials(cls, fields: Fields) -> "Composed":
@@ -91,22 +97,22 @@ def composed_table(metrics: Mapping[str, Any], *, regimes: bool = False) -> Tabl
     fields = Fields(metrics, "compose metrics")
     found = Composed.of_regimes(fields) if regimes else Composed.of_trials(fields)
     drawn = plain(("masks " if regimes else "circuits put together: ") + found.about)
-    for place, head in enumerate(HEAD):
-        drawn.add_column(Text(head), justify="right" if place else "left", overflow="fold")
+    for place in found.filled:
+        drawn.add_column(Text(HEAD[place]), justify="right" if place else "left", overflow="fold")
     for title, lines in found.groups:
         drawn.add_row(Text(title))
         for line in lines:
-            drawn.add_row(*map(Text, line.cells))
+            drawn.add_row(*(Text(line.cells[place]) for place in found.filled))
     return drawn
 
 
 def composed_section(title: str, stages: Sequence[tuple[str, Composed]]) -> Html:
     """All stages of one kind, a table each."""
-    head = [word[0].upper() + word[1:] for word in HEAD]
     parts = []
     for stage, found in stages:
+        head = [capital(HEAD[place]) for place in found.filled]
         groups = [
-            (name(words), [[name(line.what), *line.cells[1:]] for line in lines])
+            (name(words), [[name(line.cells[place]) for place in found.filled] for line in lines])
             for words, lines in found.groups
         ]
         caption = join(tag("b", name(stage)), ": ", name(found.about))

@@ -108,6 +108,15 @@ class Conditioned:
         steps = f"{self.steps:,} steps on {self.train}, n = {self.n:,}"
         return f"{steps}; merged at scale {number(self.scale)}: {chosen}"
 
+    @property
+    def titled(self) -> list[tuple[str, Kept]]:
+        """Tasks by their splits, and by their names where several have one split."""
+        splits = [kept.split for kept in self.tasks]
+        return [
+            (kept.split if splits.count(kept.split) == 1 else f"{kept.split} ({kept.name})", kept)
+            for kept in self.tasks
+        ]
+
 
 def _scale(fields: Fields) -> Scale:
     return Scale(
@@ -138,8 +147,8 @@ def conditioned_table(metrics: Mapping[str, Any]) -> Table:
     drawn.add_column(Text("test split"), overflow="fold")
     for head in ("n", "base", "changed", "KL", "95% interval"):
         drawn.add_column(Text(head), justify="right", overflow="fold")
-    for kept in found.tasks:
-        drawn.add_row(*map(Text, [kept.split, *_cells(kept)]))
+    for title, kept in found.titled:
+        drawn.add_row(*map(Text, [title, *_cells(kept)]))
     drawn.caption = Text(WHAT)
     return drawn
 
@@ -151,7 +160,7 @@ def conditioned_section(stages: Sequence[tuple[str, Conditioned]]) -> Html:
     groups, scales = [], []
     for title, found in stages:
         head = join(tag("b", name(title)), ": ", name(found.words))
-        groups.append((head, [[name(kept.split), *_cells(kept)] for kept in found.tasks]))
+        groups.append((head, [[name(title), *_cells(kept)] for title, kept in found.titled]))
         scales.append(_scales(title, found))
     caption = f"Accuracy on test splits, before and after. {WHAT}"
     head = ["Test split", "n", "Base", "Changed", "KL", "95% interval"]

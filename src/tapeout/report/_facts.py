@@ -58,7 +58,11 @@ _KNOWN = {
 def task_section(results: Results) -> Html:
     """Models and tasks."""
     defined = _definitions(results)
-    tasks = [_task(task, defined) for _, task in results.tasks]
+    names = [task.name for _, task in results.tasks]
+    tasks = [
+        _task(task, defined, stage.name if names.count(task.name) > 1 else "")
+        for stage, task in results.tasks
+    ]
     return section("Task and model", *_models(results), *tasks)
 
 
@@ -84,10 +88,17 @@ def _models(results: Results) -> list[Html]:
     return [table("Models", head, [(None, lines)], label="Models", words=(0, 1, 2, 5))]
 
 
-def _task(task: Task, defined: dict[str, str]) -> Html:
+def _task(task: Task, defined: dict[str, str], stage: str) -> Html:
+    """One task; `stage` tells it from others of its name."""
     sizes = ", ".join(f"{split} {count:,}" for split, count in task.sizes)
+    own = [("Stage", name(stage))] if stage else []
     about = facts(
-        [("Task", name(task.name)), ("Examples", name(sizes)), ("Settings", _list(task.config))]
+        [
+            ("Task", name(task.name)),
+            *own,
+            ("Examples", name(sizes)),
+            ("Settings", _list(task.config)),
+        ]
     )
     worth, accuracy = task.worth, task.worth.accuracy
     exact = f"{percent(accuracy.value)} [{span(accuracy.low, accuracy.high)}]"

@@ -4,14 +4,13 @@ from ._bridge_sentences import crossed
 from ._decomposed import directions_sentence
 from ._evidence import Evidence
 from ._html import Html, join, name
-from ._model_sentences import gained, right, solved, subject, trained
+from ._model_sentences import gained, named, right, solved, subject, trained
 from ._results import MODELS, Results, Stage
 from ._smallest import smallest_sentences
 from ._text import (
     accuracy_words,
     joined,
     metric_words,
-    model_words,
     number,
     part_words,
     percent,
@@ -35,8 +34,8 @@ def headline(results: Results) -> list[Html]:
     if models := gained(results) or solved(results):
         return models
     if results.smallest:
-        named = [(_measured(results, stage), found) for stage, found in results.smallest]
-        return smallest_sentences(named)
+        found = [(_measured(results, stage), found) for stage, found in results.smallest]
+        return smallest_sentences(found)
     if between := crossed(results):
         return [*between, *trained(results)]
     if alone := right(results):
@@ -70,8 +69,8 @@ def _recovered(results: Results, stage: Stage, found: Evidence) -> Html:
             name(setting.split),
             f" right (n = {found.n:,}), so there is nothing that a circuit could keep.",
         )
-    model = results.model_of(stage)
-    where = join("In ", name(model_words(model.source)), ", ") if model else Html()
+    model = named(results, stage)
+    where = join("In ", model, ", ") if model else Html()
     words = circuit_words(found.sizes)
     words = words if model else words[0].upper() + words[1:]
     verb, exact = "keep" if found.relative <= 1 else "reach", setting.criterion == "exact"

@@ -12,10 +12,20 @@ _FEW = 3
 
 def subject(results: Results, stage: Stage, before: str = "") -> Html:
     """The model that a stage ran, if there is no doubt."""
-    model = results.model_of(stage)
-    if model:
-        return join(before, name(model_words(model.source)))
+    if model := named(results, stage):
+        return join(before, model)
     return join(f"{before}the model" if before else "The model")
+
+
+def named(results: Results, stage: Stage) -> Html | None:
+    """The model that a stage ran by its source, and by its stage where that is of several."""
+    model = results.model_of(stage)
+    if model is None:
+        return None
+    alike = [item.name for item, other in results.models if other.source == model.source]
+    own = results.input(stage, "model", *MODELS)
+    beside = join(" (", name(own.name), ")") if own and len(alike) > 1 else Html()
+    return join(name(model_words(model.source)), beside)
 
 
 def gained(results: Results) -> list[Html]:
@@ -33,19 +43,31 @@ def gained(results: Results) -> list[Html]:
         return [join(said, ".")]
     touched = share(circuit.metrics.finite("share"))
     sentences = [join(said, f", by an update of {touched} of the components.")]
-    for stage in beside[1:]:
-        other = results.input(stage, "model", *MODELS)
-        drawn = other and results.circuit_of(other)
-        same = stage.inputs.get("against") == first.inputs.get("against")
-        if same and drawn and drawn.kind == "random" and results.circuit_of(drawn) is circuit:
-            sentences.append(join(f"As many random ones gain {_gain(stage)} points."))
-    if len(beside) > len(sentences):
-        gains = [
-            100 * Gain.of(s.metrics.child("gain").child("by_problem")).points.value for s in beside
-        ]
-        ends = f"{min(gains):+.1f} to {max(gains):+.1f}".replace("-", "−")
-        sentences.append(Html(f"All {len(beside)} changed models gain {ends} points."))
+    random = [stage for stage in beside[1:] if _is_random(results, stage)]
+    if len(random) == 1:
+        sentences.append(Html(f"Updates of as many random ones gain {_gain(random[0])} points."))
+    elif random:
+        times = f"in {len(random)} draws"
+        sentences.append(Html(f"Updates of random components gain {_ends(random)} points {times}."))
+    if others := [stage for stage in beside[1:] if stage not in random]:
+        gain = "model gains" if len(others) == 1 else f"{len(others)} models gain"
+        sentences.append(Html(f"The other changed {gain} {_ends(others)} points."))
     return sentences
+
+
+def _is_random(results: Results, stage: Stage) -> bool:
+    model = results.input(stage, "model", *MODELS)
+    circuit = model and results.circuit_of(model)
+    return circuit is not None and circuit.kind == "random"
+
+
+def _ends(stages: list[Stage]) -> str:
+    gains = [
+        100 * Gain.of(stage.metrics.child("gain").child("by_problem")).points.value
+        for stage in stages
+    ]
+    low, high = (f"{gain:+.1f}".replace("-", "−") for gain in (min(gains), max(gains)))
+    return low if low == high else f"{low} to {high}"
 
 
 def solved(results: Results) -> list[Html]:
@@ -54,11 +76,9 @@ def solved(results: Results) -> list[Html]:
 
 
 def _solves(results: Results, stage: Stage) -> Html:
-    model, found = results.input(stage, "model", *MODELS), _accuracy(stage)
-    where = join(" (", name(model.name), ")") if model and results.model_of(stage) else Html()
+    found = _accuracy(stage)
     return join(
         subject(results, stage),
-        where,
         f" solves {percent(found.value)} of ",
         name(stage.metrics.text("split")),
         f" (n = {found.n:,})",

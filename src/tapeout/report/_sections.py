@@ -8,7 +8,7 @@ from ._evidence import Evidence, Row
 from ._headline import circuit_words
 from ._html import Html, details, isolated, join, name, paragraph, section, table, tag
 from ._measures import MEASURES
-from ._results import Results, Stage
+from ._results import MODELS, Results, Stage
 from ._strips import whisker
 from ._text import (
     accuracy_words,
@@ -21,6 +21,9 @@ from ._text import (
 )
 from ._views import Frontier, Measured, Speed
 
+MOST_MARKS = 6
+"""Circuits that are named in the chart; the names of more would cover it."""
+
 
 def frontier_section(results: Results) -> Html:
     """Accuracy over circuit size."""
@@ -31,13 +34,16 @@ def frontier_section(results: Results) -> Html:
         f"{found.setting.split}, n = {found.full.n:,}, {found.setting.where}"
         for _, found in results.frontiers
     }
+    marks = _marks(results)
+    more = len(marks) - MOST_MARKS
     caption = join(
         "Accuracy of the top-scored circuits of rising size (",
         name("; ".join(sorted(measured))),
         "); whiskers are 95% Wilson intervals. The size to select is the smallest that keeps the "
         "target and from which every larger one does.",
+        f" {more:,} more circuits are not marked." if more > 0 else "",
     )
-    figure = tag("figure", frontier_chart(series, _marks(results)), tag("figcaption", caption))
+    figure = tag("figure", frontier_chart(series, marks[:MOST_MARKS]), tag("figcaption", caption))
     tables = [_frontier_table(title, found) for title, found in series]
     return section("Accuracy over circuit size", figure, details("All points", *tables))
 
@@ -46,15 +52,17 @@ def _marks(results: Results) -> list[Mark]:
     marks = []
     for stage, sizes in results.circuits:
         measured = results.input(stage, "frontier", "frontier")
+        model = results.input(stage, "model", *MODELS)
         fits = [
             place
             for place, (item, found) in enumerate(results.frontiers)
             if (measured is None or item is measured)
+            and (model is None or results.input(item, "model", *MODELS) is model)
             and any(point.size == sizes.size for point in found.points)
         ]
         series = fits[0] if len(fits) == 1 else None
         marks.append(Mark(stage.name, sizes.size, sizes.share, series))
-    return marks
+    return sorted(marks, key=lambda mark: mark.series is None)  # points of a curve come first
 
 
 def _frontier_table(title: str, found: Frontier) -> Html:

@@ -57,11 +57,19 @@ class Smallest:
         )
 
     @property
-    def words(self) -> str:
+    def about(self) -> str:
         return (
             f"Smallest circuits of {self.nodes:,} nodes ({universe_words(self.universe)}) that "
-            f"keep {percent(self.target)}: {self.split}, {metric_words(self.criterion)}"
+            f"keep {percent(self.target)}"
         )
+
+    @property
+    def words(self) -> str:
+        return f"{self.about}: {self.measured}"
+
+    @property
+    def measured(self) -> str:
+        return f"{self.split}, {metric_words(self.criterion)}"
 
 
 HEAD = ("replacement", "full model", "smallest", "relative")
@@ -142,11 +150,15 @@ def smallest_section(stages: Sequence[tuple[str, Smallest]]) -> Html:
         return Html()
     groups = [
         (
-            join(tag("b", name(title)), ": ", name(found.split)),
+            join(
+                tag("b", name(title)), ": ", name(f"{found.split}, {metric_words(found.criterion)}")
+            ),
             [_cells(reached) for reached in found.found],
         )
         for title, found in stages
     ]
     head = [capital(word) for word in HEAD]
-    caption = join(name(stages[0][1].words), f". {WHAT}")
+    ways = {found.words for _, found in stages}
+    first = stages[0][1]
+    caption = join(name(first.words if len(ways) == 1 else first.about), f". {WHAT}")
     return section("Smallest circuits", table(caption, head, groups, label="Smallest circuits"))

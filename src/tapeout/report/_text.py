@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 Number = int | float
@@ -128,7 +129,8 @@ def percent(value: float, digits: int = 1) -> str:
     if not math.isfinite(value):
         return _unbounded(value)
     smallest = 10.0**-digits
-    shown = f"{100 * value:.{digits}f}%"
+    # as JavaScript rounds in the page's views: 31.25 is 31.3, not the even 31.2
+    shown = f"{Decimal(100 * value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)}%"
     if value > 0 and float(shown[:-1]) == 0:
         return f"<{smallest:.{digits}f}%"
     if value < 1 and float(shown[:-1]) >= 100:
@@ -190,7 +192,9 @@ def thousands(value: Number) -> str:
 
 
 def mebibytes(value: Number) -> str:
-    """A size in bytes, in MiB."""
+    """A size in bytes, in MiB; a small one in KiB."""
+    if value < 2**20 / 10:
+        return f"{value / 2**10:,.1f} KiB"
     return f"{value / 2**20:,.1f} MiB"
 
 
