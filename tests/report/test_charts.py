@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeout.report._axes import Axes, knee_for
+from tapeout.report._curve import round_steps
 
 from . import samples
 from .samples import Page, page_of, stage
@@ -81,6 +82,36 @@ def test_levels_are_named_over_the_curves(tmp_path: Path) -> None:
         assert chart.index('class="level target"') < curves < label
 
 
+def test_levels_of_several_models_are_told_apart(tmp_path: Path) -> None:
+    other = samples.frontier([(0, 0), (100, 18)]) | {"full": samples.share(18, 20)}
+    both = {"first": stage("frontier"), "second": stage("frontier", other)}
+    text = Page(page_of(tmp_path, both)).text
+    assert "full model of \u2068first\u2069, 95.0%" in text
+    assert "full model of \u2068second\u2069, 90.0%" in text
+    same = Page(page_of(tmp_path, {"first": stage("frontier"), "second": stage("frontier")})).text
+    assert "full model of" not in same and "full model, 95.0%" in same
+
+
+@pytest.mark.parametrize(
+    ("last", "steps"),
+    [
+        (0, [0]),
+        (3, [0, 1, 2, 3]),
+        (30, [0, 10, 20, 30]),
+        (320, [0, 100, 200, 300]),
+        (1500, [0, 500, 1000, 1500]),
+    ],
+)
+def test_steps_are_round(last: int, steps: list[int]) -> None:
+    assert round_steps(last) == steps
+
+
+@given(st.integers(0, 10**7))
+def test_steps_leave_no_part_bare(last: int) -> None:
+    steps = round_steps(last)
+    assert len(steps) <= 6 and last - steps[-1] < max(steps[1] if steps[1:] else 1, 1)
+
+
 def test_infinite_metrics_are_said_not_drawn(tmp_path: Path) -> None:
     metrics = samples.verify(kl={"value": math.inf, "low": math.nan, "high": math.inf, "n": 40})
     page = page_of(tmp_path, {"v": stage("verify", metrics)})
@@ -97,6 +128,8 @@ def test_layer_bars_are_as_high_as_what_is_kept(tmp_path: Path) -> None:
     heights = [float(h) for h in re.findall('class="kept".*? height="(.*?)"', page)]
     assert heights[0] == 2 * heights[1] > 0
     assert 0 < heights[2] < 2 and heights[3] == 0  # one of a million can still be seen
+    names = re.findall(r"<text[^>]*>([^<]*)</text>", page[page.index('class="strip"') :])
+    assert names[:3] == ["0", "1", "layer"]
     assert "layer 1: 23 of 46 \u2068MLP channels\u2069, 50.0%" in Page(page).text
 
 

@@ -84,7 +84,9 @@ def test_a_trained_model_tells_how_sparse_it_is(tmp_path: Path) -> None:
     page = Page(page_of(tmp_path, stages))
     assert "Trained models" in page.text and "512 tokens" in page.text
     lines = [fields["points"] for name, fields in page.elements if name == "polyline"]
-    assert [len(points.split()) for points in lines[:2]] == [4, 1]
+    assert [len(points.split()) for points in lines] == [4, 4]
+    dots = [fields for name, fields in page.elements if name == "circle"]
+    assert len(dots) == 2  # a single point is no line; once a chart
 
 
 def test_damage_is_told() -> None:

@@ -1,7 +1,7 @@
 from pathlib import Path
 from typing import Any
 
-from . import samples
+from . import of_directions, samples
 from .samples import Page, page_of, share, stage, whole
 
 
@@ -204,6 +204,23 @@ def test_a_changed_model_is_said_beside_its_base_and_beside_a_random_change(tmp_
     stages["control again solves"] = solves(19, model="control again", against="before")
     text = top(tmp_path, stages)
     assert "Updates of random components gain −2.5 to +5.0 points in 2 draws." in text
+
+
+def test_toys_say_how_many_groups_were_found(tmp_path: Path) -> None:
+    toys = {"one": stage("toy", of_directions.toy())}
+    text = top(tmp_path, toys)
+    assert "tms: directions of their own are found for 5 of 5 groups of features, in one d" in text
+    less = of_directions.toy()
+    less["measures"]["found"] = 3
+    text = top(tmp_path, toys | {"two": stage("toy", less)})
+    assert "are found for 3 to 5 of 5 groups of features, in 2 decompositions." in text
+
+
+def test_the_frontier_that_is_spoken_of_is_named_among_several(tmp_path: Path) -> None:
+    load, one = {"model": stage("load")}, {"one": stage("frontier")}
+    assert "In smollm2: 25 nodes" in top(tmp_path, load | one)
+    text = top(tmp_path, load | one | {"two": stage("frontier")})
+    assert "By one, in smollm2: 25 nodes" in text
 
 
 def test_no_model_is_named_where_there_is_doubt(tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ function marked(own: Series, frame: Frame, paper: string): { shapes: Shape[]; bo
       shapes.push({ is: "path", d: [[x, low], [x, high]], stroke: own.colour, opacity: 0.7 });
       boxes.push([x - 2, high, x + 2, low]);
     }
-    if (own.dots === "unseen") shapes.push({ is: "circle", x, y, r: 0, fill: own.colour, title });
+    const single = own.line && own.points.length === 1; // a line of one point is not seen
+    if (own.dots === "unseen" && !single) shapes.push({ is: "circle", x, y, r: 0, fill: own.colour, title });
     else shapes.push({ is: "circle", x, y, r: 4.5, fill: own.colour, stroke: paper, title });
   });
   return { shapes, boxes };

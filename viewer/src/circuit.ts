@@ -122,7 +122,7 @@ export class CircuitView {
     if (circuit.of === "nodes") {
       const colours: [string, string][] = [["", circuit.scored ? "score" : "nothing"]];
       if (this.run.circuits.length > 1) colours.push(["shared", "how many circuits keep it"]);
-      if (this.measured?.effects) colours.push(["effect", "loss without it"]);
+      if (this.measured?.effects) colours.push(["effect", "rise of the loss without it"]);
       if (colours.length > 1) parts.push(select("Shade by", colours, this.store.get("shade"), (shade) => this.set({ shade })));
     }
     if (circuit.of === "nodes" && circuit.scored) {
@@ -161,7 +161,7 @@ export class CircuitView {
 
   private search(): HTMLElement {
     const said = el("span", { class: "said", role: "status" });
-    const box = el("input", { type: "search", placeholder: "11.mlp.post_act.507", size: 20 });
+    const box = el("input", { type: "search", placeholder: this.circuit.of === "nodes" ? this.circuit.universe.name(this.circuit.ranked[0] ?? 0) : "", size: 20 });
     const form = el("form", { class: "field" }, el("label", {}, el("span", {}, "Go to node"), box), said);
     form.addEventListener("submit", (event) => {
       event.preventDefault();

@@ -75,10 +75,10 @@ export function shading(run: Run, circuit: AnyCircuit, measured: Measured | null
   };
 }
 
-function byEffect({ rows, base }: NonNullable<Measured["effects"]>): Shade {
-  const most = Math.max(...[...rows.values()].map((row) => row.inCircuit[0] - base), 1e-9);
+function byEffect({ rows }: NonNullable<Measured["effects"]>): Shade {
+  const most = Math.max(...[...rows.values()].map((row) => row.inCircuit[0]), 1e-9);
   return (node) => {
     const row = node.id === null ? undefined : rows.get(node.id);
-    return row ? 0.08 + 0.92 * Math.min(Math.max((row.inCircuit[0] - base) / most, 0), 1) : 0.04;
+    return row ? 0.08 + 0.92 * Math.max(row.inCircuit[0] / most, 0) : 0.04;
   };
 }

@@ -82,8 +82,8 @@ function columns({ run, circuit, graph, measured }: Shown): Column[] {
   }
   const rows = measured.effects?.rows;
   if (rows) {
-    found.push(["Loss of the circuit without it", (node) => rows.get(id(node))?.inCircuit[0] ?? null]);
-    found.push(["Loss of the model without it", (node) => rows.get(id(node))?.inModel[0] ?? null]);
+    found.push(["Rise of the circuit’s loss without it", (node) => rows.get(id(node))?.inCircuit[0] ?? null]);
+    found.push(["Rise of the model’s loss without it", (node) => rows.get(id(node))?.inModel[0] ?? null]);
   }
   return found;
 }

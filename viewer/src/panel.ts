@@ -23,7 +23,7 @@ interface Effect {
 
 /** What stages of the run measured of a circuit's nodes, by node. */
 export class Measured {
-  readonly effects: { rows: Map<number, Effect>; base: number; split: string; n: number } | null = null;
+  readonly effects: { rows: Map<number, Effect>; split: string; n: number } | null = null;
   readonly wired = new Map<string, { bias: number; deviation: number; head: number }>();
   readonly prompts: Prompts | null = null;
   private readonly facts: FactsTree;
@@ -105,8 +105,7 @@ function readEffects(tree: NonNullable<FactsTree["effects"]>, arrays: Arrays): N
     [0, 1, 2].map((own) => from[3 * place + own] ?? 0) as Bounds;
   const rows = new Map<number, Effect>();
   nodes.forEach((node, place) => rows.set(node, { inCircuit: bounds(circuit, place), inModel: bounds(model, place) }));
-  const base = Math.min(...[...rows.values()].map((row) => row.inCircuit[0]));
-  return { rows, base, split: tree.split, n: tree.n };
+  return { rows, split: tree.split, n: tree.n };
 }
 
 type Go = (node: string) => void;
@@ -192,8 +191,8 @@ function alone(measured: Measured, id: number): Child {
   if (!row) return null;
   const line = (title: string, [value, low, high]: Bounds) =>
     [title, number(value), `[${number(low)}, ${number(high)}]`];
-  const caption: Child[] = ["Loss without this node alone, nats, 95% interval (", name(measured.effects!.split), `, n = ${count(measured.effects!.n)})`];
-  return table(caption, ["Taken out of", "Loss", "Interval"], [line("the circuit", row.inCircuit), line("the model", row.inModel)]);
+  const caption: Child[] = ["Rise of the loss without this node alone, nats, 95% interval (", name(measured.effects!.split), `, n = ${count(measured.effects!.n)})`];
+  return table(caption, ["Taken out of", "Rise", "Interval"], [line("the circuit", row.inCircuit), line("the model", row.inModel)]);
 }
 
 function onPairs(measured: Measured, id: number, node: string): Child {

@@ -61,7 +61,7 @@ function strongest(tensor: TensorTree, place: number): string {
     ends.length ? `${ends.length > 1 ? `${one}s` : one} ${ends.map(([at, part]) => `${at} (${percent(part)})`).join(", ")}` : "";
   const parts = tensor.shape.length < 2 ? [said("entry", columns).replace("entrys", "entries")] : [said("row", rows), said("column", columns)];
   const words = parts.filter((part) => part !== "").join("; ");
-  return words ? `Most of its energy: ${words}.` : "All of it is zero.";
+  return words ? `Strongest: ${words} of its energy.` : "All of it is zero.";
 }
 
 export function imageScene(tensor: TensorTree, image: Image): Scene {

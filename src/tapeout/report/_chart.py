@@ -125,12 +125,14 @@ def _levels(axes: Axes, series: Sequence[tuple[str, Frontier]]) -> tuple[list[Ht
 def _distinct(series: Sequence[tuple[str, Frontier]]) -> list[_Level]:
     levels = {}
     splits = {frontier.setting.split for _, frontier in series}
-    for _, frontier in series:
+    several = len({percent(frontier.full.value) for _, frontier in series}) > 1
+    for title, frontier in series:
         on = f" on {isolated(short(frontier.setting.split))}" if len(splits) > 1 else ""
-        full = f"full model{on}, {percent(frontier.full.value)}"
-        target = f"target{on}, {percent(frontier.bar)}"
-        levels.setdefault(full, _Level(frontier.full.value, full, "full"))
-        levels.setdefault(target, _Level(frontier.bar, target, "target"))
+        of = f" of {isolated(short(title))}" if several and not on else ""
+        for style, value in (("full", frontier.full.value), ("target", frontier.bar)):
+            words = "target" if style == "target" else f"full model{of}"
+            level = _Level(value, f"{words}{on}, {percent(value)}", style)
+            levels.setdefault((style, percent(value), on), level)
     return sorted(levels.values(), key=lambda level: -level.value)
 
 

@@ -70,18 +70,33 @@ def _drawing(
         yield tag("text", f"{tick:g}", x=left - 8, y=y + 4, class_="end")
     yield tag("text", "nats a token (logarithmic)", x=0.0, y=12.0, class_="what")
     bottom = plot.height - _BOTTOM
-    for part in range(5):
-        step = round(plot.last * part / 4)
-        x, edge = plot.x(step), "end" if part == 4 else "middle"
+    for step in round_steps(plot.last):
+        x, edge = plot.x(step), "end" if step == plot.last else "middle"
         yield tag("line", class_="axis", x1=x, x2=x, y1=bottom, y2=bottom + 5)
-        yield tag("text", f"{step:,}", x=x + (6 if part == 4 else 0), y=bottom + 18, class_=edge)
+        shift = 6 if step == plot.last else 0
+        yield tag("text", f"{step:,}", x=x + shift, y=bottom + 18, class_=edge)
     middle = (left + right) / 2
     yield tag("text", "step", x=middle, y=plot.height - 6, class_="what middle")
     for place, (term, line) in enumerate(lines):
         places = " ".join(f"{plot.x(step):.2f},{plot.y(loss):.2f}" for step, loss in line)
         said = tag("title", f"{isolated(term)}: {number(line[-1][1])} nats at the end")
         drawn = tag("polyline", said, class_="curve", points=places)
+        if len(line) == 1:  # a line of one point is not seen
+            x, y = places.split(",")
+            drawn = tag("circle", said, class_="dot", cx=x, cy=y, r=3.6)
         yield tag("g", drawn, class_=f"s{place % SERIES_STYLES}")
+
+
+def round_steps(last: int) -> list[int]:
+    """0 and at most five round numbers up to the last step, or near it."""
+    power = 10 ** max(len(str(last)) - 2, 0)
+    apart = next(
+        size * scale
+        for scale in (power, 10 * power)
+        for size in (1, 2, 5)
+        if last <= 5 * size * scale
+    )
+    return list(range(0, last + 1, apart))
 
 
 def ticks(low: float, high: float) -> list[float]:

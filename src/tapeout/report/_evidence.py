@@ -91,10 +91,11 @@ def _calibrated(fields: Fields) -> list[tuple[str, str]]:
     scale, shift = number(fit.number("scale")), number(fit.number("shift"))
     how = f"scale {scale}, shift {shift}, fitted on {short(fit.text('split'))}"
     accuracy = Share.of(right.child("with"))
+    bounds = span(accuracy.low, accuracy.high)
     return [
         (words, str(Average.of(loss.child("without")))),
         (f"{words}, calibrated ({how})", str(Average.of(loss.child("with")))),
-        ("accuracy, calibrated", f"{percent(accuracy.value)} {span(accuracy.low, accuracy.high)}"),
+        ("accuracy, calibrated", f"{percent(accuracy.value)} [{bounds}]"),
         *(
             (f"{metric_words(name)}, calibrated", Average.of(item.child("with")).as_metric(name))
             for name, item in fields.named("metrics")

@@ -103,7 +103,7 @@ def _task(task: Task, defined: dict[str, str], stage: str) -> Html:
     worth, accuracy = task.worth, task.worth.accuracy
     exact = f"{percent(accuracy.value)} [{span(accuracy.low, accuracy.high)}]"
     counts = f"{accuracy.right:,}/{accuracy.n:,}"
-    right = join(name(defined.get(worth.criterion, "")), f" ({counts})")
+    right = name(f"{defined.get(worth.criterion, '')} ({counts})")
     rows: list[list[str]] = [[name(accuracy_words(worth.criterion)), exact, right]]
     rows += [
         [name(metric_words(title)), average.as_metric(title), name(defined.get(title, ""))]
@@ -139,7 +139,7 @@ def method_section(results: Results, again: bool) -> Html:
         return Html()
     methods = [
         _method(stage)
-        for kind in ("find", "mask", "sweep", "energy")
+        for kind in ("find", "edges", "mask", "sweep", "energy")
         for stage in results.of_kind(kind)
     ]
     means = [
@@ -183,7 +183,7 @@ def _method(stage: Stage) -> Html:
     split = join(name(found.text("split")), n) if "split" in found else ""
     sizes = [f", {found.whole(unit):,} {unit}" for unit in ("nodes", "edges") if unit in found]
     parts = universe_words(found.text("universe", ""))
-    universe = join(name(parts), *sizes[:1]) if parts else ""
+    universe = join(name(parts), *([] if parts == "edges" else sizes[:1])) if parts else ""
     method = name(found.text("method", ""))
     return facts(
         [

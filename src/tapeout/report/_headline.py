@@ -17,6 +17,7 @@ from ._text import (
     setting_words,
     share,
 )
+from ._toys import toys_sentence
 from ._views import Frontier, Sizes
 
 _SAME_SPEED = 0.03
@@ -31,6 +32,8 @@ def headline(results: Results) -> list[Html]:
         return [_sized(results, *results.frontiers[0]), *_cut_out(results, None)]
     if compared := results.of_kind("directions"):
         return [directions_sentence(compared[0].metrics)]
+    if toys := results.of_kind("toy"):
+        return [toys_sentence([(stage.name, stage.metrics) for stage in toys])]
     if models := gained(results) or solved(results):
         return models
     if results.smallest:
@@ -100,6 +103,8 @@ def _needed(found: Evidence) -> Html:
 
 def _sized(results: Results, stage: Stage, found: Frontier) -> Html:
     where, setting = subject(results, stage, "In "), found.setting
+    if len(results.frontiers) > 1:
+        where = join("By ", name(stage.name), subject(results, stage, ", in "))
     about = join(" (", name(setting.split), f", n = {found.full.n:,}, ", name(setting.words), ")")
     if not found.full.right:
         return join(where, ", the full model gets none right", about, ": nothing can be sized.")

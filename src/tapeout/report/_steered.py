@@ -169,7 +169,11 @@ def _parts(title: str, found: Steered) -> list[Html]:
     caption = tag(
         "figcaption",
         tag("b", name(title)),
-        join(": ", name(found.words), f". {WHAT}. The line is what it is on the other prompt."),
+        join(
+            ": ",
+            name(found.words),
+            f". {WHAT}. The dashed level is what it is on the other prompt.",
+        ),
     )
     own = table("By strength.", STRENGTHS, [(None, found.strengths)], label="Strengths")
     rows = [[which, name(channel), *rest] for which, channel, *rest in found.moves]

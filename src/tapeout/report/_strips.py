@@ -32,10 +32,12 @@ def layer_bars(words: str, layers: list[tuple[int, Kept]]) -> Html:
         )
         if place % every == 0:
             middle, below = f"{(place + 0.5) * step:.3f}%", _HEIGHT + 14
-            if place:
-                parts.append(tag("text", str(layer), x=middle, y=below, class_="middle"))
-            else:
-                parts.append(tag("text", f"layer {layer}", x=0, y=below))
+            first = "layer " if place == 0 and every > 1 else ""
+            around = {"x": 0} if first else {"x": middle, "class_": "middle"}
+            parts.append(tag("text", f"{first}{layer}", y=below, **around))
+    if every == 1:  # few bars stand close: the word has room behind them alone
+        end = f"{len(layers) * step + 0.5:.3f}%"
+        parts.append(tag("text", "layer", x=end, y=_HEIGHT + 14))
     label = f"Share of {isolated(words)} kept in each layer. The numbers are in the table below."
     return tag("svg", *parts, class_="strip", height=_HEIGHT + 18, role="img", aria_label=label)
 

@@ -9,13 +9,13 @@ from rich.text import Text
 from ._fields import Fields
 from ._html import Html, join, name, section, table
 from ._plain import plain
-from ._text import clean, number
+from ._text import clean, joined, number
 
 MEASURES = {
     "mmcs": "MMCS",
     "ml2r": "ML2R",
     "coefficient_r2": "r²",
-    "r2_cap": "Cap on A",
+    "r2_cap": "Highest possible r²",
     "off_left": "Left when off",
     "off_others": "Others then",
     "off_leak": "Of it leak",
@@ -26,12 +26,13 @@ HEAD = ("Stage", "Toy", "Divergence", "Directions", "Error", "Dead", "Found")
 WORDS = (0, 1, 2)
 WHAT = (
     "Error: the part of held-out gradients that is not rebuilt, which cannot be compared across "
-    "divergences. Found: groups of features that have a direction of their own. r² of coefficients "
-    "is against the toy's own map; its few units can represent A itself up to the cap. Left when "
-    "off: of a feature's output, when weights move along its direction; others: by how much the "
-    "other outputs change then, the mean over features; leak: what they lose anyway when the "
-    "feature is taken out of the input. Specificity: how many times more outputs change where a "
-    "feature is active"
+    "divergences. Found: groups of features that have a direction of their own. MMCS: the largest "
+    "cosine similarity of a direction to the right one, the mean over features; ML2R: how much of "
+    "its length the best direction carries. r² of coefficients is against the toy's own map, which "
+    "its few units can represent up to the highest possible one. Left when off: of a feature's "
+    "output, when weights move along its direction; others: by how much the other outputs change "
+    "then, the mean over features; leak: what they lose anyway when the feature is taken out of "
+    "the input. Specificity: how many times more outputs change where a feature is active"
 )
 
 
@@ -61,6 +62,21 @@ def toys_section(stages: Sequence[tuple[str, Fields]]) -> Html:
     caption = join(f"{WHAT}. Held-out pairs of samples: n = {', '.join(sizes)}.")
     cells = [[*map(name, row[:3]), *row[3:]] for row in rows]
     return section("Toys", table(caption, head, [(None, cells)], label="Toys", words=WORDS))
+
+
+def toys_sentence(stages: Sequence[tuple[str, Fields]]) -> Html:
+    """How many groups of features the toys' directions found."""
+    found = [fields.child("measures") for _, fields in stages]
+    least, most = (end(some.whole("found") for some in found) for end in (min, max))
+    groups = sorted({some.whole("groups") for some in found})
+    toys = sorted({fields.text("toy") for _, fields in stages})
+    return join(
+        name(joined(toys)),
+        ": directions of their own are found for ",
+        f"{least}" if least == most else f"{least} to {most}",
+        f" of {joined([str(group) for group in groups])} groups of features, in ",
+        f"{len(stages)} decompositions." if len(stages) > 1 else "one decomposition.",
+    )
 
 
 def _rows(stages: Sequence[tuple[str, Fields]]) -> tuple[list[str], list[list[str]]]:

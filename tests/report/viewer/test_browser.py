@@ -77,7 +77,7 @@ def test_a_node_shows_all_that_is_known_of_it(opened: Any, tmp_path: Path):
     page.locator(".facts button", has_text="0.mlp.act_in.1").click()
     assert page.locator(".facts h3").inner_text() == "0.mlp.act_in.1"
     opened(tmp_path / "report.html", "#view=circuit&circuit=sparse&node=0.attn.q.5")
-    assert "Loss without this node alone" in page.locator(".facts").inner_text()
+    assert "Rise of the loss without this node alone" in page.locator(".facts").inner_text()
 
 
 def test_a_node_is_shown_token_by_token_with_its_heads(opened: Any, tmp_path: Path):
