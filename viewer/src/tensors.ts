@@ -36,9 +36,11 @@ export function imageOf(tensor: TensorTree, place: number, arrays: Arrays): Imag
 export function tensorImages(learned: LearnedTree, direction: number, arrays: Arrays): Child {
   const place = [...arrays.get(learned.drawn)].indexOf(direction);
   if (place < 0) return el("p", { class: "hint" }, "This direction has no images in this page: they are of those with examples, and of the most active.");
-  return el("div", { class: "images" }, learned.tensors.map((tensor) => {
+  const energyOf = (tensor: TensorTree) => arrays.get(tensor.energy)[direction] ?? 0;
+  const most = [...learned.tensors].sort((one, other) => energyOf(other) - energyOf(one));
+  return el("div", { class: "images" }, most.map((tensor) => {
     const image = imageOf(tensor, place, arrays);
-    const energy = arrays.get(tensor.energy)[direction] ?? 0;
+    const energy = energyOf(tensor);
     const file = `direction-${direction}-${tensor.name}`;
     return el("figure", { class: "plot" },
       el("figcaption", {}, el("code", {}, name(tensor.name)), ` ${tensor.shape.join(" × ") || "a number"}, rank ${tensor.rank}: `,
