@@ -22,6 +22,13 @@ def test_the_numbers_are_those_of_the_results(tmp_path: Path) -> None:
     assert "caveats" not in page_of(tmp_path, whole()).partition("</style>")[2]
 
 
+def test_many_kinds_of_nodes_are_counted_only(tmp_path: Path) -> None:
+    kinds = ("attn.q", "attn.k", "attn.v", "mlp.post_act")
+    parts = {f"{site}:channel": {"kept": 1, "total": 4} for site in kinds}
+    stages = whole() | {"verify": stage("verify", samples.verify(by_part=parts))}
+    assert "25.0% of the nodes of 4 kinds in play" in top(tmp_path, stages)
+
+
 def test_other_numbers_other_headline(tmp_path: Path) -> None:
     stages = whole()
     changes = {
@@ -229,6 +236,8 @@ def test_no_model_is_named_where_there_is_doubt(tmp_path: Path) -> None:
     assert "smollm2" not in text and "gpt2" not in text
     two["verify"]["inputs"] = {"model": "other"}
     assert "In gpt2, 25.0%" in top(tmp_path, two)
+    two["other"]["metrics"]["source"] = "weight-sparse transformer"
+    assert "In the weight-sparse transformer, 25.0%" in top(tmp_path, two)
     two["other"] = stage("load")
     assert "In smollm2 (other), 25.0%" in top(tmp_path, two)
 

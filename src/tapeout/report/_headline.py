@@ -21,6 +21,7 @@ from ._toys import toys_sentence
 from ._views import Frontier, Sizes
 
 _SAME_SPEED = 0.03
+_FEW = 3
 
 
 def headline(results: Results) -> list[Html]:
@@ -60,6 +61,8 @@ def _measured(results: Results, stage: Stage) -> str:
 def circuit_words(sizes: Sizes) -> str:
     """Such as `12.4% of the MLP channels and attention heads in play`."""
     counted = [part_words(part) for part, _ in sizes.parts] if sizes.unit == "nodes" else []
+    if len(counted) > _FEW:
+        counted = [f"nodes of {len(counted)} kinds"]
     return f"{share(sizes.share)} of the {joined(counted or [sizes.unit])} in play"
 
 

@@ -12,20 +12,29 @@ _FEW = 3
 
 def subject(results: Results, stage: Stage, before: str = "") -> Html:
     """The model that a stage ran, if there is no doubt."""
-    if model := named(results, stage):
+    if model := named(results, stage, "" if before else "The"):
         return join(before, model)
     return join(f"{before}the model" if before else "The model")
 
 
-def named(results: Results, stage: Stage) -> Html | None:
-    """The model that a stage ran by its source, and by its stage where that is of several."""
+def named(results: Results, stage: Stage, article: str = "") -> Html | None:
+    """The model that a stage ran by its source, and by its stage where that is of several.
+
+    Args:
+        results: of the run.
+        stage: what ran it.
+        article: that a model without a name of its own gets; `the` by default.
+    """
     model = results.model_of(stage)
     if model is None:
         return None
     alike = [item.name for item, other in results.models if other.source == model.source]
     own = results.input(stage, "model", *MODELS)
     beside = join(" (", name(own.name), ")") if own and len(alike) > 1 else Html()
-    return join(name(model_words(model.source)), beside)
+    words = model_words(model.source)
+    if words.endswith(" transformer"):
+        words = f"{article or 'the'} {words}"
+    return join(name(words), beside)
 
 
 def gained(results: Results) -> list[Html]:
