@@ -83,7 +83,7 @@ def condition(held: bool = True, degenerate: bool = False) -> Json:
         "steps": 250,
         "last": {"loss": 0.1},
         "curve": [
-            {"step": 3.0 * at, "loss": 2.0 / at, "ce": 1.0 / at, "masked": 1e-4 * at}
+            {"step": 3.0 * at, "loss": 2.0 / at, "ce": 1.0 / at, "masked": 1e-6 * at}
             for at in range(1, 5)
         ],
         "on_task": other("addition/test", 36, 38),

@@ -16,7 +16,7 @@ const BLANK = 1 / 255;
 
 /** A token in a row of them: its spaces can be seen. */
 export function visible(token: string): string {
-  return token.replace(/ /g, "␣") || "∅";
+  return token.replace(/ /g, "␣").replace(/\u00a0/g, "⍽") || "∅";
 }
 
 export function largest(values: Iterable<number>): number {

@@ -36,9 +36,9 @@ export function nodeList(
   const ranked = about.circuit.of === "edges" || about.circuit.scored;
   const caption: Child[] = [ranked ? "Nodes, strongest first " : "Nodes, site by site ", tableButton(head, () => names.map(values), file)];
   const turning = pages > 1 && el("p", { class: "turn" },
-    button("‹ Before", () => turn(Math.max(here - 1, 0))),
+    button("‹ Before", () => turn(here - 1), { disabled: here === 0 }),
     ` ${count(here + 1)} of ${count(pages)} `,
-    button("Next ›", () => turn(Math.min(here + 1, pages - 1))));
+    button("Next ›", () => turn(here + 1), { disabled: here === pages - 1 }));
   return [table(caption, head, shown), turning];
 }
 

@@ -44,16 +44,21 @@ export function tensorImages(learned: LearnedTree, direction: number, arrays: Ar
     const file = `direction-${direction}-${tensor.name}`;
     return el("figure", { class: "plot" },
       el("figcaption", {}, el("code", {}, name(tensor.name)), ` ${tensor.shape.join(" × ") || "a number"}, rank ${tensor.rank}: `,
-        `${percent(energy)} of the direction’s energy. ${levelOf(tensor)} `, pictureButtons(() => imageScene(tensor, image), file)),
+        `${percent(energy)} of the direction’s energy. ${levelOf(tensor, largestOf(image))} `, pictureButtons(() => imageScene(tensor, image), file)),
       probed(imageScene(tensor, image), `${isolated(tensor.name)} of direction ${direction}: ${strongest(tensor, place)}`),
       el("p", { class: "hint" }, strongest(tensor, place)));
   }));
 }
 
+function largestOf({ values }: Image): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
+
 /** What a cell stands for. */
-export function levelOf({ block: [down, across] }: TensorTree): string {
-  if (down === 1 && across === 1) return "Every cell is an entry.";
-  return `Every cell is the largest entry of ${count(down)} × ${count(across)}, with its sign.`;
+export function levelOf({ block: [down, across] }: TensorTree, most: number): string {
+  const colours = ` Positive ones are blue, negative ones orange, in full at ${number(most)}.`;
+  if (down === 1 && across === 1) return `Every cell is an entry.${colours}`;
+  return `Every cell is the largest entry of ${count(down)} × ${count(across)}, with its sign.${colours}`;
 }
 
 function strongest(tensor: TensorTree, place: number): string {
@@ -70,7 +75,7 @@ export function imageScene(tensor: TensorTree, image: Image): Scene {
   const { faint } = theme();
   const { rows, columns, values } = image;
   const cell = Math.min(Math.max(Math.floor(WIDE / columns), LEAST_CELL), LARGEST_CELL);
-  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+  const largest = largestOf(image) || 1;
   const [down, across] = tensor.block;
   const shapes: Shape[] = [{ is: "rect", x: 0, y: 0, w: columns * cell, h: rows * cell, fill: faint }];
   values.forEach((value, at) => {

@@ -17,7 +17,7 @@ export function count(value: number): string {
 
 export function percent(value: number | null): string {
   if (value === null) return "–";
-  const shown = (100 * value).toFixed(value !== 0 && Math.abs(value) < 0.1 ? 2 : 1);
+  const shown = (100 * value).toFixed(value !== 0 && Math.abs(value) < 0.09995 ? 2 : 1);
   if (value > 0 && Number(shown) === 0) return "<0.01%";
   if (value < 1 && Number(shown) >= 100) return ">99.9%";
   return `${shown.replace(/^-/, "−")}%`;

@@ -7,7 +7,7 @@ import { short } from "./text";
 
 /** White space of a token to be seen; a token is short, and may be nothing else. */
 export function seen(token: string): string {
-  return token.replaceAll("\n", "⏎").replaceAll(" ", "␣");
+  return token.replaceAll("\n", "⏎").replaceAll(" ", "␣").replaceAll("\u00a0", "⍽");
 }
 
 /** The token that leads to the right answer, and the other. */

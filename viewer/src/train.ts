@@ -15,11 +15,17 @@ import { stroke } from "./theme";
 import { count, isolated, number } from "./text";
 import type { Arrays } from "./unpack";
 
-const FIRST = /loss|objective|kl|validation/;
+const FIRST = /loss|objective|kl|validation|^ce$/;
 
 const LETTER = 6.6;
 /** How many letters a chart adds to the words of a logarithmic axis. */
 const LOGARITHMIC = 14;
+
+function spoken({ words, points }: Line): string {
+  const [first, last] = [points[0], points.at(-1)];
+  if (points.length === 1) return `${isolated(words)} ${number(first?.y)} at step ${count(Math.round(first?.x ?? 0))}`;
+  return `${isolated(words)} from ${number(first?.y)} to ${number(last?.y)}`;
+}
 
 interface Line {
   /** As the stage calls it. */
@@ -77,7 +83,7 @@ export class TrainView {
     const scene = drawn(width, curve.kind, shown, all, log, "unseen");
     const head = ["step", ...all.map((line) => line.name)];
     const thinned = curve.points > (all[0]?.points.length ?? 0) ? ` ${count(curve.points)} points, averaged over stretches.` : "";
-    const said = shown.map((line) => `${isolated(line.words)} from ${number(line.points[0]?.y)} to ${number(line.points.at(-1)?.y)}`).join(", ");
+    const said = shown.map((line) => spoken(line)).join(", ");
     const figure = el("figure", { class: "plot" },
       el("figcaption", {}, name(curve.name), `: ${said || "nothing chosen"} over ${count(Math.round(all[0]?.points.at(-1)?.x ?? 0))} steps.${thinned} `,
         pictureButtons(() => drawn(width, curve.kind, shown, all, log), `curve-${curve.name}`),

@@ -108,8 +108,10 @@ test("an image has its values back, with its largest at full colour", async () =
   const cells = imageScene(tensor, image).shapes.filter((shape) => shape.is === "rect" && shape.title);
   expect(cells.map((cell) => cell.opacity)).toEqual([0, 1 / 63.5, 1, 0, 1, 0]);
   expect(cells[3]!.title).toBe("rows 2–3, column 0: 0");
-  expect(levelOf(tensor)).toContain("2 × 1");
-  expect(levelOf({ ...tensor, block: [1, 1] })).toBe("Every cell is an entry.");
+  expect(levelOf(tensor, 63.5)).toContain("2 × 1");
+  expect(levelOf({ ...tensor, block: [1, 1] }, 63.5)).toBe(
+    "Every cell is an entry. Positive ones are blue, negative ones orange, in full at 63.5.",
+  );
 });
 
 test("which token is desired depends on which trace is right", () => {

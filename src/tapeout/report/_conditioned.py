@@ -98,13 +98,13 @@ class Conditioned:
         """How it was trained, and how the scale was chosen."""
         asked = f"{percent(self.target)} accuracy"
         if self.channels is not None:
-            asked += f" and a circuit of {share(self.channels)}"
+            asked += f" with a circuit of {share(self.channels)}"
         if self.degenerate:
-            chosen = f"the smallest tried, since the base itself already holds {asked}"
+            chosen = f"the smallest tried, since the base itself already holds at least {asked}"
         elif self.held:
-            chosen = f"the lowest KL that holds {asked} on {self.split}"
+            chosen = f"the lowest KL that holds at least {asked} on {self.split}"
         else:
-            chosen = f"no scale holds {asked} on {self.split}"
+            chosen = f"no scale holds at least {asked} on {self.split}"
         steps = f"{self.steps:,} steps on {self.train}, n = {self.n:,}"
         return f"{steps}; merged at scale {number(self.scale)}: {chosen}"
 

@@ -7,22 +7,24 @@ from ._chart import SERIES_STYLES
 from ._html import Html, isolated, join, name, tag
 from ._text import number
 
-_LOW = 1e-3
+_DECADES = 4
+"""How far below the most a loss may be to be told from nothing."""
 _WIDE, _NARROW = (760.0, 240.0), (360.0, 220.0)
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 18.0, 24.0, 40.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 18.0, 24.0, 40.0
 
 
 class _Plot:
     def __init__(self, width: float, height: float, last: int, low: float, high: float) -> None:
         self.width, self.height, self.last = width, height, max(last, 1)
-        self.ticks = ticks(max(low, _LOW), max(high, _LOW))
+        self.least = max(high, 1e-9) / 10**_DECADES
+        self.ticks = ticks(max(low, self.least), max(high, self.least))
 
     def x(self, step: int) -> float:
         return _LEFT + step / self.last * (self.width - _LEFT - _RIGHT)
 
     def y(self, loss: float) -> float:
         low, high = (math.log10(tick) for tick in (self.ticks[0], self.ticks[-1]))
-        part = (math.log10(max(loss, _LOW)) - low) / (high - low)
+        part = (math.log10(max(loss, self.ticks[0])) - low) / (high - low)
         return self.height - _BOTTOM - part * (self.height - _TOP - _BOTTOM)
 
 
@@ -33,7 +35,8 @@ def loss_curve(
 
     Args:
         title: whose they are.
-        lines: term -> (step, nats); what lies below 0.001 is drawn there, and the caption says so.
+        lines: term -> (step, nats); what lies below the axis, which has four decades at most, is
+            drawn at it, and the caption says so.
         what: what they are.
     """
     lines = [(term, line) for term, line in lines if line]
@@ -43,18 +46,20 @@ def loss_curve(
     last, losses = max(step for step, _ in points), [loss for _, loss in points]
     low, high = min(losses), max(losses)
     spoken = f"Losses of {isolated(title)} over {last:,} steps"
+    plots = [_Plot(width, height, last, low, high) for width, height in (_WIDE, _NARROW)]
     charts = [
         tag(
             "svg",
-            *_drawing(_Plot(width, height, last, low, high), lines),
+            *_drawing(plot, lines),
             class_=f"chart {kind}",
-            viewBox=f"0 0 {width:g} {height:g}",
+            viewBox=f"0 0 {plot.width:g} {plot.height:g}",
             role="img",
             aria_label=spoken,
         )
-        for kind, (width, height) in (("wide", _WIDE), ("narrow", _NARROW))
+        for kind, plot in zip(("wide", "narrow"), plots, strict=True)
     ]
-    flat = f" Values below {_LOW:g} are drawn at it." if low < _LOW else ""
+    least = plots[0].ticks[0]
+    flat = f" Values below {least:g} are drawn at it." if low < least else ""
     caption = tag("figcaption", tag("b", name(title)), f": {what}{flat}")
     return tag("figure", join(_legend([term for term, _ in lines]), *charts), caption)
 

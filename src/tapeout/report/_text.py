@@ -142,7 +142,7 @@ def share(value: float) -> str:
     """The share of a universe: with a second digit where the first would say little."""
     if value in (0, 1):
         return f"{100 * value:.0f}%"
-    return percent(value, 1 if value >= 0.1 else 2)
+    return percent(value, 1 if value >= 0.09995 else 2)
 
 
 def span(low: float, high: float) -> str:

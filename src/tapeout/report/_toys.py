@@ -12,27 +12,22 @@ from ._plain import plain
 from ._text import clean, joined, number
 
 MEASURES = {
-    "mmcs": "MMCS",
-    "ml2r": "ML2R",
-    "coefficient_r2": "r²",
-    "r2_cap": "Highest possible r²",
-    "off_left": "Left when off",
-    "off_others": "Others then",
-    "off_leak": "Of it leak",
-    "specificity": "Specificity",
-    "specificity_middle": "Of the middle",
+    "mmcs": ("MMCS", "the largest cosine similarity of a direction to the right one, on average"),
+    "ml2r": ("ML2R", "how much of the right one's length the best direction carries"),
+    "coefficient_r2": ("r²", "of coefficients, against the toy's own map"),
+    "r2_cap": ("Highest possible r²", "what the toy's few units can represent of that map"),
+    "off_left": ("Left when off", "of a feature's output, when weights move along its direction"),
+    "off_others": ("Others then", "by how much the other outputs change, the mean over features"),
+    "off_leak": ("Of it leak", "what they lose anyway when the feature is not in the input"),
+    "specificity": ("Specificity", "how many times more outputs change where a feature is active"),
+    "specificity_middle": ("Of the middle", "specificity of hidden layers but the first"),
 }
 HEAD = ("Stage", "Toy", "Divergence", "Directions", "Error", "Dead", "Found")
 WORDS = (0, 1, 2)
 WHAT = (
     "Error: the part of held-out gradients that is not rebuilt, which cannot be compared across "
-    "divergences. Found: groups of features that have a direction of their own. MMCS: the largest "
-    "cosine similarity of a direction to the right one, the mean over features; ML2R: how much of "
-    "its length the best direction carries. r² of coefficients is against the toy's own map, which "
-    "its few units can represent up to the highest possible one. Left when off: of a feature's "
-    "output, when weights move along its direction; others: by how much the other outputs change "
-    "then, the mean over features; leak: what they lose anyway when the feature is taken out of "
-    "the input. Specificity: how many times more outputs change where a feature is active"
+    "divergences. Dead: directions that no sample uses. Found: groups of features that have a "
+    "direction of their own"
 )
 
 
@@ -42,14 +37,15 @@ def toys_table(stages: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     Raises:
         RunError: the metrics are not those of such stages.
     """
-    head, rows = _rows([(clean(title), Fields(m, "toy metrics")) for title, m in stages])
+    read = [(clean(title), Fields(m, "toy metrics")) for title, m in stages]
+    head, rows = _rows(read)
     drawn = plain("Toys taken apart")
     for place, words in enumerate(head):
         justify = "left" if place in WORDS else "right"
         drawn.add_column(Text(words.lower()), justify=justify, overflow="fold")
     for row in rows:
         drawn.add_row(*map(Text, row))
-    drawn.caption = Text(f"{WHAT}.")
+    drawn.caption = Text(f"{_what(read)}.")
     return drawn
 
 
@@ -59,7 +55,7 @@ def toys_section(stages: Sequence[tuple[str, Fields]]) -> Html:
         return Html()
     head, rows = _rows(stages)
     sizes = sorted({f"{fields.whole('n'):,}" for _, fields in stages})
-    caption = join(f"{WHAT}. Held-out pairs of samples: n = {', '.join(sizes)}.")
+    caption = join(f"{_what(stages)}. Held-out pairs of samples: n = {', '.join(sizes)}.")
     cells = [[*map(name, row[:3]), *row[3:]] for row in rows]
     return section("Toys", table(caption, head, [(None, cells)], label="Toys", words=WORDS))
 
@@ -79,9 +75,19 @@ def toys_sentence(stages: Sequence[tuple[str, Fields]]) -> Html:
     )
 
 
+def _there(stages: Sequence[tuple[str, Fields]]) -> list[str]:
+    """The measures that some of the toys have."""
+    return [key for key in MEASURES if any(key in f.child("measures") for _, f in stages)]
+
+
+def _what(stages: Sequence[tuple[str, Fields]]) -> str:
+    told = [f"{words}: {what}" for words, what in (MEASURES[key] for key in _there(stages))]
+    return ". ".join([WHAT, *told])
+
+
 def _rows(stages: Sequence[tuple[str, Fields]]) -> tuple[list[str], list[list[str]]]:
     """The columns that some of the toys have, and every toy's."""
-    there = [key for key in MEASURES if any(key in f.child("measures") for _, f in stages)]
+    there = _there(stages)
     rows = []
     for title, fields in stages:
         found = fields.child("measures")
@@ -95,4 +101,4 @@ def _rows(stages: Sequence[tuple[str, Fields]]) -> tuple[list[str], list[list[st
             f"{found.whole('found')}/{found.whole('groups')}",
         ]
         rows.append(row + [number(found.finite(key)) if key in found else "–" for key in there])
-    return [*HEAD, *(MEASURES[key] for key in there)], rows
+    return [*HEAD, *(MEASURES[key][0] for key in there)], rows

@@ -115,7 +115,7 @@ def _tokens(fields: Fields, key: str) -> list[Token]:
 
 def seen(token: str) -> str:
     """A token with its white space to be seen."""
-    return seen_lines(token).replace(" ", "␣")
+    return seen_lines(token).replace(" ", "␣").replace("\xa0", "⍽")
 
 
 @dataclass(frozen=True)
