@@ -50,9 +50,9 @@ def opened(browser: Any, size: dict[str, int], run: Path, place: str = "") -> An
 
 
 def keep(page: Any, name: str) -> None:
-    """With 64 colours, which is all that such a page has, and a third of the bytes."""
+    """With 128 colours, which is all that such a page has, and a third of the bytes."""
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(64).save(DOCS / name, optimize=True)
+    picture.quantize(128).save(DOCS / name, optimize=True)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class _Level:
 
 def frontier_chart(series: Sequence[tuple[str, Frontier]], marks: Sequence[Mark]) -> Html:
     """The chart twice, for wide and for narrow pages, with a legend."""
-    top = 24.0 + _LINE * len(marks)
+    top = 24.0 + _LINE * (len(marks) + 1 if marks else 0)  # marks' names above those of levels
     knee = knee_for(p.share for _, frontier in series for p in frontier.points)
     wide = Axes(760.0, 340.0 + top, left=46.0, right=18.0, top=top, bottom=46.0, knee=knee)
     narrow = Axes(360.0, 270.0 + top, left=44.0, right=12.0, top=top, bottom=46.0, knee=knee)
