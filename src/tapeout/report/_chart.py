@@ -108,15 +108,21 @@ def share_axis(axes: Axes, words: str) -> Iterator[Html]:
 
 
 def _levels(axes: Axes, series: Sequence[tuple[str, Frontier]]) -> tuple[list[Html], list[Html]]:
-    """Reference lines; the highest is named above the line, others below, where there is room."""
+    """Reference lines; the highest is named above the line, others below, where there is room.
+
+    Of full models that are about as good only the best is named.
+    """
     lines, labels, free = list[Html](), list[Html](), 1.0 * axes.height
+    named = {}
     for place, level in enumerate(_distinct(series)):
         y, x = axes.y(level.value), axes.x(0.0)
         line = {"x1": x, "x2": axes.x(1.0), "y1": y, "y2": y}
         title = tag("title", level.label)
         lines.append(tag("line", title, class_=f"level {level.style}", **line))
         baseline = y - 5 if place == 0 else y + 13
-        if place == 0 or free + 12 <= baseline < axes.y(0.0):
+        apart = abs(y - named.get(level.style, axes.height)) >= _LINE
+        if place == 0 or (apart and free + 12 <= baseline < axes.y(0.0)):
+            named[level.style] = y
             labels.append(tag("text", level.label, x=x + 10, y=baseline, class_="halo"))
             free = baseline
     return lines, labels
