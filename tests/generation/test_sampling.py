@@ -78,3 +78,25 @@ def test_a_draw_is_among_the_likeliest(seed, vocabulary, top_p, top_k, sharpness
             assert likelier < top_p + 1e-5
             assert shares[token] > 0
     assert Sampling(top_k=1).choose(logits, [0.7] * 3).tolist() == logits.argmax(-1).tolist()
+
+
+@given(
+    st.integers(0, 99),
+    st.integers(2, 3000),
+    st.floats(0.01, 0.99),
+    st.sampled_from([0.0, 1.0, 3.0]),
+)
+def test_a_draw_is_that_of_the_whole_vocabulary(seed, vocabulary, top_p, sharpness):
+    """What is outside the set has no share; the order is that of the vocabulary, ties and all."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = (sharpness * torch.randn(3, vocabulary, generator=generator)).bfloat16()  # has ties
+    draws = torch.rand(3, generator=generator, dtype=torch.float64).tolist()
+    shares = logits.float().softmax(-1)
+    ordered = shares.sort(dim=-1, descending=True).values
+    last = (ordered.cumsum(-1, dtype=torch.float64) < top_p).sum(-1, keepdim=True)
+    floor = ordered.gather(-1, last.clamp(max=vocabulary - 1))
+    sums = shares.where(shares >= floor, 0).cumsum(-1, dtype=torch.float64)
+    at = torch.tensor(draws, dtype=torch.float64)[:, None] * sums[:, -1:]
+    expected = torch.searchsorted(sums, at, right=True)[:, 0]
+    found = Sampling(temperature=1.0, top_p=top_p).choose(logits, draws)
+    assert torch.equal(found, expected)

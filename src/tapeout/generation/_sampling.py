@@ -57,20 +57,36 @@ class Sampling:
             floor = logits.topk(self.top_k, dim=-1).values[:, -1:]
             logits = logits.masked_fill(logits < floor, -torch.inf)
         shares = logits.softmax(dim=-1)
-        if self.top_p < 1:
-            shares = shares.where(shares >= _floor(shares, self.top_p), 0)
-        sums = shares.cumsum(dim=-1, dtype=torch.float64)
-        at = torch.tensor(draws, dtype=torch.float64, device=logits.device)[:, None] * sums[:, -1:]
-        return torch.searchsorted(sums, at, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
+        if self.top_p == 1:
+            return _drawn(shares, draws)[:, 0]
+        shares, ids = _nucleus(shares, self.top_p)
+        return ids.gather(-1, _drawn(shares, draws))[:, 0]
 
 
-def _floor(shares: Float[Tensor, "rows vocab"], top_p: float) -> Float[Tensor, "rows 1"]:
-    """The smallest share in the smallest set that has `top_p` together."""
-    few = min(FEW, shares.shape[-1])
+def _drawn(shares: Float[Tensor, "rows tokens"], draws: list[float]) -> Int[Tensor, "rows 1"]:
+    """Where the sums of shares pass the numbers."""
+    sums = shares.cumsum(dim=-1, dtype=torch.float64)
+    at = torch.tensor(draws, dtype=torch.float64, device=sums.device)[:, None] * sums[:, -1:]
+    return torch.searchsorted(sums, at, right=True).clamp(max=shares.shape[-1] - 1)
+
+
+def _nucleus(
+    shares: Float[Tensor, "rows vocab"], top_p: float
+) -> tuple[Float[Tensor, "rows few"], Int[Tensor, "rows few"]]:
+    """The smallest set that has `top_p` together, and what is as likely as its last one.
+
+    Returns:
+        Shares and tokens in the order of the vocabulary; those of no share come last.
+    """
+    vocab, few = shares.shape[-1], min(FEW, shares.shape[-1])
     while True:
-        likeliest = shares.topk(few, dim=-1).values
+        likeliest, ids = shares.topk(few, dim=-1)
         sums = likeliest.cumsum(dim=-1, dtype=torch.float64)
-        if few == shares.shape[-1] or bool((sums[:, -1] >= top_p).all()):
-            last = (sums < top_p).sum(dim=-1, keepdim=True).clamp(max=few - 1)
-            return likeliest.gather(-1, last)
-        few = min(8 * few, shares.shape[-1])
+        last = (sums < top_p).sum(dim=-1, keepdim=True).clamp(max=few - 1)
+        floor = likeliest.gather(-1, last)
+        if few == vocab or bool((likeliest[:, -1:] < floor).all()):
+            break
+        few = min(8 * few, vocab)
+    inside = likeliest >= floor
+    order = ids.where(inside, vocab).argsort(dim=-1)
+    return likeliest.where(inside, 0).gather(-1, order), ids.gather(-1, order)
