@@ -1,7 +1,9 @@
 """What was run: task, model, method, stages."""
 
 from ._amplified import AMPLIFIED
+from ._given import given
 from ._html import Html, code, details, facts, isolated, join, name, paragraph, section, table, tag
+from ._problems import problems_facts
 from ._results import Results, Stage
 from ._text import (
     accuracy_words,
@@ -9,7 +11,6 @@ from ._text import (
     model_words,
     percent,
     seconds,
-    seen_lines,
     setting_words,
     span,
     universe_words,
@@ -23,6 +24,7 @@ _KNOWN = {
     "condition",
     "load",
     "task",
+    "problems",
     "means",
     "find",
     "mask",
@@ -63,7 +65,8 @@ def task_section(results: Results) -> Html:
         _task(task, defined, stage.name if names.count(task.name) > 1 else "")
         for stage, task in results.tasks
     ]
-    return section("Task and model", *_models(results), *tasks)
+    problems = problems_facts(results.of_kind("problems"))
+    return section("Task and model", *_models(results), *tasks, *problems)
 
 
 def _models(results: Results) -> list[Html]:
@@ -97,7 +100,7 @@ def _task(task: Task, defined: dict[str, str], stage: str) -> Html:
             ("Task", name(task.name)),
             *own,
             ("Examples", name(sizes)),
-            ("Settings", _list(task.config)),
+            ("Settings", given(task.config)),
         ]
     )
     worth, accuracy = task.worth, task.worth.accuracy
@@ -161,7 +164,7 @@ def method_section(results: Results, again: bool) -> Html:
     caption = f"Stages in the order in which they ran, {seconds(total)} in all."
     head = ["Stage", "Kind", "Key", "Time"]
     stages = table(caption, head, [(None, rows)], label="Stages", words=(0, 1, 2))
-    ran = [facts([("Ran on", _list(list(machine)))]) for machine in _machines(results)]
+    ran = [facts([("Ran on", given(list(machine)))]) for machine in _machines(results)]
     rest = stages, *ran, _settings(results), _again(again)
     return section("How it was made", *methods, *means, *rest)
 
@@ -237,14 +240,3 @@ def other_section(results: Results) -> Html:
         return Html()
     numbers = table("As the stages reported them.", [], groups, label="Other results", words=(0, 1))
     return section("Other results", details("Numbers", numbers))
-
-
-def _list(pairs: list[tuple[str, str]]) -> Html:
-    """What was given; what was left empty says nothing."""
-    given = [(key, seen_lines(value)) for key, value in pairs if value not in ("", "null")]
-    return join(
-        *(
-            join(", " if place else "", code(f"{key}={value}"))
-            for place, (key, value) in enumerate(given)
-        )
-    )
