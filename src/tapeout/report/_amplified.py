@@ -65,7 +65,7 @@ def pairs(stages: Named) -> Both:
     ]
     chains = ("Pairs, greedy right", "Pairs, greedy wrong")
     heads = ["Stage", "Split", "Method", "Problems", "Greedy right", *chains, "Pivots"]
-    return Both("Where right and wrong chains part", heads, rows, words=(0, 1, 2))
+    return Both("Where right and wrong chains part", heads, rows, words=(0, 1, 2), by=1)
 
 
 def localised(stages: Named) -> Both:
