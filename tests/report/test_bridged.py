@@ -52,7 +52,7 @@ def test_on_the_page(tmp_path: Path) -> None:
 
 def test_at_the_top(tmp_path: Path) -> None:
     text = Page(page_of(tmp_path, STAGES)).text
-    assert "runs that go over a bridge lose more than the dense model: by 0.0625 [" in text
+    assert "a bridge, less the dense model’s, at the worst place: 0.0625 [" in text
     assert "] on the way to sparse and −0.0312 [" in text and "(n = 512 tokens). Steering " in text
     assert "through 1.attn.act_in.83 moves the other answer’s probability" in text
     assert "by 0.500 [" in text and "on quotes/test (n = 40); 2 random ones by 0.0625 at mo" in text

@@ -145,7 +145,7 @@ def test_the_selected_circuit_is_marked_on_its_frontier(tmp_path: Path) -> None:
     models = {name: stage("load") for name in ("small", "large")}
     curve = {"curve": stage("frontier", inputs={"model": "small"})}
     theirs = {"circuit": stage("select", inputs={"model": "large"})}
-    assert 'class="ring"' not in page_of(tmp_path, models | curve | theirs)
+    assert 'class="mark"' not in page_of(tmp_path, models | curve | theirs)
     theirs["circuit"]["inputs"]["model"] = "small"
     assert 'class="ring"' in page_of(tmp_path, models | curve | theirs)
 

@@ -192,9 +192,11 @@ function frontierScene(width: number, shown: FrontierTree[], lines: string[], si
     })),
   }));
   const across = { words: size ? "nodes kept" : "share of the universe kept", log: true, write: size ? count : percent };
-  const target = ({ left, right, y }: Frame): Shape[] => [
-    { is: "path", d: [[left, y(shown[0]!.target)], [right, y(shown[0]!.target)]], stroke: theme().muted, dash: [5, 4] },
-  ];
+  const target = ({ left, right, top, y }: Frame): Shape[] => {
+    const level = y(shown[0]!.target);
+    if (level < top) return []; // no curve comes near it
+    return [{ is: "path", d: [[left, level], [right, level]], stroke: theme().muted, dash: [5, 4] }];
+  };
   return chart(width, found, across, { words: "accuracy of the circuit alone", log: false, write: percent }, target);
 }
 

@@ -16,9 +16,9 @@ def crossed(results: Results) -> list[Html]:
             if above:
                 ways.append(f"{max(above, key=lambda some: some.value)} on the way {way}")
         if ways:
-            said = "At the worst place, runs that go over a bridge lose more than the dense model"
+            said = "Loss of runs that go over a bridge, less the dense model’s, at the worst place"
             n = f"nats a token (n = {found.tokens:,} tokens)"
-            sentences.append(Html(f"{said}: by {joined(ways)}, {n}."))
+            sentences.append(Html(f"{said}: {joined(ways)}, {n}."))
     for _, found in results.steered[:1]:
         beside = [abs(some.moved.value) for some in found.random]
         control = f"; {len(beside)} random ones by {number(max(beside))} at most" if beside else ""

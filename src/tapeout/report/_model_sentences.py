@@ -59,8 +59,9 @@ def gained(results: Results) -> list[Html]:
         times = f"in {len(random)} draws"
         sentences.append(Html(f"Updates of random components gain {_ends(random)} points {times}."))
     if others := [stage for stage in beside[1:] if stage not in random]:
-        gain = "model gains" if len(others) == 1 else f"{len(others)} models gain"
-        sentences.append(Html(f"The other changed {gain} {_ends(others)} points."))
+        gain = "model gains" if len(others) == 1 else "models gain"
+        count = f"{len(others)} " if len(others) > 1 else ""
+        sentences.append(Html(f"The {count}other changed {gain} {_ends(others)} points."))
     return sentences
 
 

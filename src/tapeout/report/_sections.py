@@ -49,20 +49,24 @@ def frontier_section(results: Results) -> Html:
 
 
 def _marks(results: Results) -> list[Mark]:
+    """The circuits of the models whose curves are drawn; those that are points of one first."""
     marks = []
+    drawn = [results.input(item, "model", *MODELS) for item, _ in results.frontiers]
     for stage, sizes in results.circuits:
         measured = results.input(stage, "frontier", "frontier")
         model = results.input(stage, "model", *MODELS)
+        if model is not None and model not in drawn:
+            continue
         fits = [
             place
             for place, (item, found) in enumerate(results.frontiers)
             if (measured is None or item is measured)
-            and (model is None or results.input(item, "model", *MODELS) is model)
+            and (model is None or drawn[place] is model)
             and any(point.size == sizes.size for point in found.points)
         ]
         series = fits[0] if len(fits) == 1 else None
         marks.append(Mark(stage.name, sizes.size, sizes.share, series))
-    return sorted(marks, key=lambda mark: mark.series is None)  # points of a curve come first
+    return sorted(marks, key=lambda mark: mark.series is None)
 
 
 def _frontier_table(title: str, found: Frontier) -> Html:

@@ -58,8 +58,8 @@ def covered(stages: Named) -> Both:
     note = (
         "Energy in it: the part of the directions' squared length in the weights of nodes in play "
         "that belongs to the circuit's nodes, mean over directions with a 95% bootstrap "
-        "interval. Random circuits have as many nodes in every layer and site: their mean, between "
-        "which values 95% of them lie, and the part of them that holds as much."
+        "interval. Random circuits have as many nodes in every layer and site: their mean, the "
+        "range in which 95% of them lie, and the part of them that holds as much."
     )
     return Both("What circuits hold of directions", heads, rows, note, words=(0, 1))
 
