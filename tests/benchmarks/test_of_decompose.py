@@ -1,13 +1,13 @@
 from of_decompose import rows_of
 
-from ..report import samples
+from ..report import of_directions, samples
 
 
 def test_rows_are_of_the_gradients_that_they_were_read_from():
     read = {"inputs": {"gradients": "mlp"}}
     stages = {
-        "one": {"kind": "decompose", "metrics": samples.decompose()} | read,
-        "compared": {"kind": "directions", "metrics": samples.directions()} | read,
+        "one": {"kind": "decompose", "metrics": of_directions.decompose()} | read,
+        "compared": {"kind": "directions", "metrics": of_directions.directions()} | read,
         "text": {"kind": "task", "metrics": {}},
     }
     rows = rows_of(stages)
@@ -25,8 +25,12 @@ def test_rows_are_of_the_gradients_that_they_were_read_from():
 def test_rows_of_a_tasks_pairs_are_flat():
     frontier = samples.frontier()
     stages = {
-        "held": {"kind": "energy", "metrics": samples.energy(), "inputs": {"by": "pairs"}},
-        "covered": {"kind": "coverage", "metrics": samples.coverage(), "inputs": {"by": "pairs"}},
+        "held": {"kind": "energy", "metrics": of_directions.energy(), "inputs": {"by": "pairs"}},
+        "covered": {
+            "kind": "coverage",
+            "metrics": of_directions.coverage(),
+            "inputs": {"by": "pairs"},
+        },
         "sizes": {"kind": "frontier", "metrics": frontier, "inputs": {"scores": "held"}},
     }
     held, covered, size = rows_of(stages)
