@@ -16,8 +16,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 18.0, 24.0, 40.0
 class _Plot:
     def __init__(self, width: float, height: float, last: int, low: float, high: float) -> None:
         self.width, self.height, self.last = width, height, max(last, 1)
-        self.least = max(high, 1e-9) / 10**_DECADES
-        self.ticks = ticks(max(low, self.least), max(high, self.least))
+        least = max(high, 1e-9) / 10**_DECADES
+        self.ticks = ticks(max(low, least), max(high, least))
 
     def x(self, step: int) -> float:
         return _LEFT + step / self.last * (self.width - _LEFT - _RIGHT)

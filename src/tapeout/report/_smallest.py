@@ -150,9 +150,7 @@ def smallest_section(stages: Sequence[tuple[str, Smallest]]) -> Html:
         return Html()
     groups = [
         (
-            join(
-                tag("b", name(title)), ": ", name(f"{found.split}, {metric_words(found.criterion)}")
-            ),
+            join(tag("b", name(title)), ": ", name(found.measured)),
             [_cells(reached) for reached in found.found],
         )
         for title, found in stages

@@ -15,7 +15,7 @@ MEASURES = {
     "mmcs": ("MMCS", "the largest cosine similarity of a direction to the right one, on average"),
     "ml2r": ("ML2R", "how much of the right one's length the best direction carries"),
     "coefficient_r2": ("r²", "of coefficients, against the toy's own map"),
-    "r2_cap": ("Highest possible r²", "against A, of a map through the toy's few units"),
+    "r2_cap": ("Highest possible r²", "that any map through the toy's few units can have"),
     "off_left": ("Left when off", "of a feature's output, when weights move along its direction"),
     "off_others": ("Others then", "by how much the other outputs change, the mean over features"),
     "off_leak": ("Of it leak", "what they lose anyway when the feature is not in the input"),
