@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from .runs import Watcher
 
 
 @contextmanager
 def drawn(console: Console) -> Iterator[Watcher]:
-    """A bar for the running stage, a line for each finished one; plain lines if not a terminal."""
+    """A bar for each running stage, a line for each that ended; plain lines if not a terminal."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -21,17 +21,21 @@ def drawn(console: Console) -> Iterator[Watcher]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bars:
-        current = bars.add_task("", visible=False)
+        current: dict[str, TaskID] = {}
 
         def watch(event: str, stage: str, **details: Any) -> None:
+            if event in ("done", "failed") and stage in current:
+                bars.remove_task(current.pop(stage))
             if event == "start":
-                bars.reset(current, total=1, description=stage, visible=True)
+                current[stage] = bars.add_task(stage, total=1)
             elif event == "progress":
                 done, total = details.pop("done"), details.pop("total")
                 words = "  ".join([stage, *map(_words, details.items())])
-                bars.update(current, completed=done, total=total, description=words)
+                bars.update(current[stage], completed=done, total=total, description=words)
             elif event == "done":
                 console.print(f"  {stage:<16} {details['seconds']:6.1f} s", highlight=False)
+            elif event == "failed":
+                console.print(f"  {stage:<16} not finished", highlight=False)
             elif event == "unreached":
                 console.print(f"  {stage:<16} not reached: {details['why']}", markup=False)
             elif event == "reused":

@@ -112,3 +112,20 @@ def test_there_must_be_a_run(tmp_path: Path):
     with pytest.raises(RunError, match="there is nothing to follow in"):
         follow(tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_stages_side_by_side_and_none_of_a_killed_run(run: Path):
+    said(run, ("start", "task"))
+    progress(run, "task", range(1, 3))
+
+    seen: list[str] = []
+
+    def stop(seconds: float) -> None:
+        seen.append(page(run))
+        raise KeyboardInterrupt
+
+    follow(run, wait=stop)
+    said(run, ("began", ""), ("start", "task"))  # the first run was killed, the recipe changed
+    follow(run, wait=stop)
+    assert "Running: model, step 3 of 100; task, step 2 of 100; 0 of 2" in seen[0]
+    assert "Running: task; 0 of 2" in seen[1]

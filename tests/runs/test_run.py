@@ -175,8 +175,8 @@ SLOW = """
 import json, signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
-from tapeout.runs import _run, parse_recipe, run_recipe
-_run.INTERVAL = 0
+from tapeout.runs import _log, parse_recipe, run_recipe
+_log.INTERVAL = 0
 source, out, stop_after = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 points = 0
 def watch(event, stage, **details):

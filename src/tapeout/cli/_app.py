@@ -16,7 +16,7 @@ def beside(place: Path, suffix: str) -> Path:
 
 
 def run_and_show(
-    source: dict[str, Any], folder: Path, only: set[str] | None = None
+    source: dict[str, Any], folder: Path, only: set[str] | None = None, *, jobs: int = 1
 ) -> dict[str, Any]:
     """Run a recipe with a progress bar, print its tables, write its report."""
     from ..progress import drawn
@@ -25,7 +25,7 @@ def run_and_show(
 
     console = Console()
     with drawn(console) as watch:
-        finished = run_recipe(parse_recipe(source), folder, watch)
+        finished = run_recipe(parse_recipe(source), folder, watch, jobs=jobs)
     stages = {
         name: {"kind": item.planned.stage.kind, "metrics": item.metrics}
         for name, item in finished.items()

@@ -15,6 +15,7 @@ def run(
     /,
     *,
     out: Path | None = None,
+    jobs: int = 1,
     dry_run: bool = False,
 ) -> None:
     """Run a recipe; what is finished already is not run again.
@@ -22,6 +23,7 @@ def run(
     Args:
         recipe: A YAML file.
         out: The run's folder; by default runs/NAME.
+        jobs: How many stages to run at once, where none needs another; they share the cores.
         dry_run: Check the recipe and show what would run.
     """
     from ..runs import read_recipe
@@ -31,7 +33,7 @@ def run(
     if dry_run:
         _planned(parsed, folder)
         return
-    run_and_show(parsed.source, folder)
+    run_and_show(parsed.source, folder, jobs=jobs)
 
 
 @app.command(name="compare")
@@ -41,6 +43,7 @@ def compare(
     *,
     out: Path | None = None,
     model: str = "",
+    jobs: int = 1,
     dry_run: bool = False,
 ) -> None:
     """Put methods side by side: every method on every task, at equal data, replacement and size.
@@ -49,6 +52,7 @@ def compare(
         comparison: A YAML file with a model, tasks and methods (see recipes/).
         out: The run's folder; by default runs/NAME.
         model: Compare on this model instead.
+        jobs: How many stages to run at once, where none needs another; they share the cores.
         dry_run: Check the comparison and show what would run.
     """
     from ..progress import drawn
@@ -68,7 +72,7 @@ def compare(
         return
     console, unreached = Console(), dict[str, str]()
     with drawn(console) as watch:
-        finished = run_recipe(recipe, folder, watch, unreached=unreached)
+        finished = run_recipe(recipe, folder, watch, jobs=jobs, unreached=unreached)
     rows = comparison_rows(wanted, finished)
     console.print(methods_table(rows))
     for path in (

@@ -21,17 +21,14 @@ class Heard:
 
     Attributes:
         points: stage -> progress with numbers.
-        running: the stage that started last, unless it was finished; empty for none.
-        done, total: of its steps.
+        running: stages that started and did not end, in that order; steps done and all of them.
         settled: stages that ended or were there already.
         ended: the run said that it is over.
         time: when it was last heard of, in seconds since 1970; 0 for never.
     """
 
     points: dict[str, Points] = field(default_factory=dict)
-    running: str = ""
-    done: float = 0.0
-    total: float = 0.0
+    running: dict[str, tuple[float, float]] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     ended: bool = False
     time: float = 0.0
@@ -40,16 +37,17 @@ class Heard:
         """One more event."""
         self.ended = event == "ended"
         self.time = row.get("time", self.time)
-        if event == "start":
+        if event == "began":
+            self.running.clear()
+        elif event == "start":
             self.points[stage] = []
-            self.running, self.done, self.total = stage, 0.0, 0.0
+            self.running[stage] = 0.0, 0.0
         elif event == "progress":
-            self.running = stage
-            self.done, self.total = row.get("done", 0.0), row.get("total", 0.0)
+            self.running[stage] = row.get("done", 0.0), row.get("total", 0.0)
             if values := values_of(row):
                 self.points.setdefault(stage, []).append((row.get("done", 0.0), values))
         elif event in ("done", "reused"):
-            self.running = ""
+            self.running.pop(stage, None)
             self.settled.add(stage)
 
 

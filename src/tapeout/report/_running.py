@@ -23,17 +23,19 @@ def results_so_far(run: Path) -> Results:
 
 
 def running_words(results: Results, run: Path) -> Html:
-    """Which stage runs, how far it is, and when that was heard."""
+    """Which stages run, how far they are, and when that was heard."""
     now = heard(run / "events.jsonl")
     done = len(results.stages)
     whole = _planned(run)
     stages = f"{done:,} of {whole:,} stages" if whole else f"{done:,} stages"
     heard_at = time.strftime("%H:%M:%S", time.localtime(now.time)) if now.time else "not yet"
     rest = f"{stages} finished so far. Last heard of: {heard_at}. This page renews itself."
-    if not now.running:
-        return Html(rest)
-    steps = f", step {now.done:,.0f} of {now.total:,.0f}" if now.total else ""
-    return join("Running: ", name(now.running), f"{steps}; {rest}")
+    running = [join(name(stage), _steps(*steps), "; ") for stage, steps in now.running.items()]
+    return join("Running: " if running else "", *running, rest)
+
+
+def _steps(done: float, total: float) -> str:
+    return f", step {done:,.0f} of {total:,.0f}" if total else ""
 
 
 def _planned(run: Path) -> int:

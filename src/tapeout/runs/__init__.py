@@ -12,9 +12,11 @@ from ._compare import (
 )
 from ._decomposing import contrast_recipe, decompose_recipe
 from ._list import dry_run, list_runs
+from ._log import Watcher
 from ._quick import condition_recipe, find_recipe, recipe_of, with_stages
 from ._recipe import Recipe, parse_recipe, read_recipe
-from ._run import Finished, Watcher, run_recipe
+from ._run import run_recipe
+from ._session import Finished
 
 __all__ = [
     "Comparison",

@@ -10,7 +10,7 @@ from ..circuits import SIZES
 from ..errors import RecipeError, nearest
 from ._config import from_dict, read_yaml
 from ._recipe import Recipe, parse_recipe
-from ._run import Finished
+from ._session import Finished
 from ._store import SCHEMA_VERSION, write_json
 
 SEEDED = ("mask", "sweep")

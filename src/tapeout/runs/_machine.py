@@ -7,9 +7,15 @@ from importlib.metadata import version
 from typing import Any
 
 
-@cache
 def machine() -> dict[str, Any]:
     """Versions, processor and threads, as plain values."""
+    import torch
+
+    return _fixed() | {"threads": torch.get_num_threads()}
+
+
+@cache
+def _fixed() -> dict[str, Any]:
     import torch
 
     return {
@@ -19,6 +25,5 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }

@@ -21,7 +21,7 @@ NOT_FINISHED = "not finished"
 def curves(results: Results, run: Path, pack: Pack, notes: list[str]) -> list[dict[str, Any]]:
     """A curve per stage that has one: what it stored, else what it said while it ran.
 
-    The stage that runs, or that ran when the run was killed, comes last.
+    Stages that run, or that ran when the run was killed, come last.
     """
     events = heard(run / "events.jsonl")
     found: list[dict[str, Any]] = []
@@ -33,9 +33,9 @@ def curves(results: Results, run: Path, pack: Pack, notes: list[str]) -> list[di
             points = []
         points = points or events.points.get(stage.name, [])
         found += _tree(stage.name, stage.kind, points, pack)
-    if events.running and results.stage(events.running) is None:
-        points = events.points.get(events.running, [])
-        found += _tree(events.running, NOT_FINISHED, points, pack)
+    for name in events.running:
+        if results.stage(name) is None:
+            found += _tree(name, NOT_FINISHED, events.points.get(name, []), pack)
     return found
 
 
