@@ -47,7 +47,7 @@ def test_on_the_page(tmp_path: Path) -> None:
     assert own[0][0] < own[1][0] < own[2][0]  # strength goes to the right
     assert own[0][1] > own[1][1] > own[2][1]  # and the probability up
     dots = [fields for name, fields in page.elements if fields.get("class") == "whisker"]
-    assert len(dots) == 2 * 3
+    assert len(dots) == 2 * 2 * 3  # two charts, each for two widths
 
 
 def test_at_the_top(tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ def test_controls_that_do_as_well_are_said(tmp_path: Path) -> None:
     text = top(tmp_path, whole() | {"verify": stage("verify", equal)})
     assert "A random circuit does as well" in text and "87.5%" in text
     assert "Necessity is not shown" in text
+    equal |= {"share": 1.0}
+    text = top(tmp_path, whole() | {"verify": stage("verify", equal)})
+    assert "The circuit is everything there is" in text and "A random circuit" not in text
 
 
 def test_other_splits_and_other_replacements_are_said(tmp_path: Path) -> None:
@@ -204,7 +207,15 @@ def test_a_changed_model_is_said_beside_its_base_and_beside_a_random_change(tmp_
         "smollm2 (better) solves 65.0%" in text and "an update of 25.0% of the components" in text
     )
     assert "Updates of as many random ones gain +5.0 [−5.0, +25.0] points." in text
-    assert "other changed" not in text
+    assert "other changed" not in text and "random components do as well" in text
+    stages["control solves"] = solves(17, model="control", against="before")
+    assert "random components do as well" not in top(tmp_path, stages)
+    stages["control solves"] = solves(22, model="control", against="before")
+    stages["better"]["metrics"]["step"] = 0
+    text = top(tmp_path, stages)
+    assert "no step of its update did better on validation: it is its base." in text
+    assert "of the components" not in text.partition("One gains")[0]
+    stages["better"]["metrics"]["step"] = 4
     stages["all solves"] = solves(18, model="all", against="before")
     assert "The other changed model gains −5.0 points." in top(tmp_path, stages)
     stages["control again"] = stages["control"]

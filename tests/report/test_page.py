@@ -92,12 +92,18 @@ def test_two_models_say_which_stage_is_whose(tmp_path: Path) -> None:
     assert "Stage" not in Page(page_of(tmp_path, one)).text.partition("How it was made")[0]
     text = Page(page_of(tmp_path, one | {"dense": stage("load")})).text
     assert "StageloadModelsmollm2" in text and "StagedenseModelsmollm2" in text
+    asked = one | {"dense": stage("load"), "task": stage("task", inputs={"model": "dense"})}
+    assert (
+        "How well model dense does on ioi/validation, n = " in Page(page_of(tmp_path, asked)).text
+    )
 
 
 def test_names_are_words_and_what_was_left_empty_is_left_out(tmp_path: Path) -> None:
     stages = whole()
-    stages["task"]["metrics"]["config"] |= {"start": "", "gpu": None, "answer": "{sum}\n"}
+    left_out = {"start": "", "gpu": None}
+    stages["task"]["metrics"]["config"] |= left_out | {"answer": "{sum}\n", "file": "/home/i/x.txt"}
     text = Page(page_of(tmp_path, stages)).text
+    assert "file=x.txt" in text and "/home" not in text
     assert "answer={sum}⏎" in text and "start=" not in text and "gpu" not in text
     assert "UniverseMLP channels and attention heads, 100 nodes" in text
     assert "logit difference: right tokens less the foils" in text

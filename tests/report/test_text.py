@@ -74,7 +74,7 @@ def test_words() -> None:
     assert text.joined(["a", "b", "c"]) == "a, b and c"
     assert text.part_words("new.site:channel") == "new.site:channel"
     assert text.setting_words("zero", "", "all") == "zero replacement, all positions"
-    assert text.universe_words("mlp.post_act,attn.z:head") == "MLP channels and attention heads"
+    assert text.universe_words("mlp.post_act, attn.z:head") == "MLP channels and attention heads"
     assert text.universe_words("new.site") == "new.site"
     assert text.metric_words("log_likelihood") == "log likelihood"
     assert text.accuracy_words("above_foil") == "accuracy by rank above foils"

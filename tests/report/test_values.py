@@ -18,3 +18,7 @@ def test_shares_are_percentages_within_their_bounds():
     found = Average(0.958, 0.877, 1.04)
     assert found.as_metric("above_foil") == "95.8% [87.7–100.0%]"
     assert found.as_metric("logit_difference") == "0.958 [0.877, 1.04]"
+
+
+def test_a_log_likelihood_is_never_above_0():
+    assert Average(-0.25, -0.5, 0.125).as_metric("log_likelihood") == "−0.250 [−0.500, 0.00]"

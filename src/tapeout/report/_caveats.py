@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ._evidence import Evidence
 from ._html import Html, join, name, tag
+from ._model_sentences import changed, gain_of, is_random
 from ._results import Results
 from ._text import percent, span
 
@@ -15,7 +16,8 @@ def caveats(results: Results) -> list[Html]:
     for stage, evidence in results.proofs:
         where = join(" (", name(stage.name), ")") if several else Html()
         found += [join(tag("b", point, where, "."), " ", why) for point, why in _of(evidence)]
-    return found + [join(tag("b", point, "."), " ", why) for point, why in _of_cut(results)]
+    others = [*_of_gains(results), *_of_cut(results)]
+    return found + [join(tag("b", point, "."), " ", why) for point, why in others]
 
 
 def _of(found: Evidence) -> Iterator[tuple[str, Html]]:
@@ -33,6 +35,14 @@ def _of(found: Evidence) -> Iterator[tuple[str, Html]]:
         yield (
             "The circuit gets none right",
             join(f"By itself it gets none of {alone.n:,}, so it is no circuit of the task."),
+        )
+    elif found.sizes.share == 1:
+        yield (
+            "The circuit is everything there is",
+            join(
+                f"It keeps all {found.sizes.words}, and so does every random circuit of its size: "
+                f"which {found.sizes.unit} matter is not shown."
+            ),
         )
     elif found.random and max(share.value for share in found.random) >= alone.low:
         best = percent(max(share.value for share in found.random))
@@ -57,6 +67,24 @@ def _of(found: Evidence) -> Iterator[tuple[str, Html]]:
         yield (
             "This is not the test split",
             join("Accuracy is reported on ", name(found.setting.split), "."),
+        )
+
+
+def _of_gains(results: Results) -> Iterator[tuple[str, Html]]:
+    """Of the first update of components that were found, beside those of random ones."""
+    beside = [stage for stage in results.of_kind("solve") if "gain" in stage.metrics]
+    random = [gain_of(stage) for stage in beside if is_random(results, stage)]
+    found = [s for s in beside if changed(results, s) and not is_random(results, s)]
+    if not found or not random:
+        return
+    own, best = gain_of(found[0]), max(random, key=lambda gain: gain.points.value)
+    if best.points.value >= own.points.low:
+        yield (
+            "Updates of random components do as well",
+            join(
+                f"One gains {best.cells[0]} points, not below the interval of the components that "
+                f"were found, {own.cells[0]}, so their choice is not shown to matter."
+            ),
         )
 
 

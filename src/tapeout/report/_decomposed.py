@@ -150,7 +150,7 @@ def directions_sentence(fields: Fields) -> Html:
     left, theirs = (percent(Average.of(row.child("error")).value) for row in rows)
     return join(
         f"Of {fields.whole('count'):,} learned directions {active} count in a sample and leave "
-        f"{left} of held-out gradients (",
+        f"{left} of held-out gradients unexplained (",
         name(fields.text("split")),
         f", n = {fields.whole('n'):,}) with {learned.whole('numbers'):,} numbers a direction; "
         f"principal directions leave {theirs} with {principal.whole('numbers'):,}.",

@@ -4,7 +4,7 @@ from ._amplified import AMPLIFIED
 from ._given import given
 from ._html import Html, code, details, facts, isolated, join, name, paragraph, section, table, tag
 from ._problems import problems_facts
-from ._results import Results, Stage
+from ._results import MODELS, Results, Stage
 from ._text import (
     accuracy_words,
     metric_words,
@@ -62,7 +62,7 @@ def task_section(results: Results) -> Html:
     defined = _definitions(results)
     names = [task.name for _, task in results.tasks]
     tasks = [
-        _task(task, defined, stage.name if names.count(task.name) > 1 else "")
+        _task(task, defined, stage.name if names.count(task.name) > 1 else "", _of(results, stage))
         for stage, task in results.tasks
     ]
     problems = problems_facts(results.of_kind("problems"))
@@ -91,7 +91,13 @@ def _models(results: Results) -> list[Html]:
     return [table("Models", head, [(None, lines)], label="Models", words=(0, 1, 2, 5))]
 
 
-def _task(task: Task, defined: dict[str, str], stage: str) -> Html:
+def _of(results: Results, stage: Stage) -> Html:
+    """Whose answers a task's are, where there are several models."""
+    model = results.input(stage, "model", *MODELS) if len(results.models) > 1 else None
+    return join("model ", name(model.name)) if model else Html("the full model")
+
+
+def _task(task: Task, defined: dict[str, str], stage: str, model: Html) -> Html:
     """One task; `stage` tells it from others of its name."""
     sizes = ", ".join(f"{split} {count:,}" for split, count in task.sizes)
     own = [("Stage", name(stage))] if stage else []
@@ -112,9 +118,9 @@ def _task(task: Task, defined: dict[str, str], stage: str) -> Html:
         [name(metric_words(title)), average.as_metric(title), name(defined.get(title, ""))]
         for title, average in worth.metrics
     ]
-    caption = join(
-        "How well the full model does, ", name(worth.split), f", n = {accuracy.n:,}; 95% intervals."
-    )
+    which = join(" (", name(stage), ")") if stage else Html()
+    n = f", n = {accuracy.n:,}; 95% intervals."
+    caption = join("How well ", model, " does on ", name(worth.split), which, n)
     head = ["Metric", "Full model", "Definition"]
     label = f"Full model on {isolated(task.name)}"
     return join(about, table(caption, head, [(None, rows)], label=label, words=(0, 2)))

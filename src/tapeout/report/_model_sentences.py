@@ -51,8 +51,11 @@ def gained(results: Results) -> list[Html]:
     if not circuit:
         return [join(said, ".")]
     touched = share(circuit.metrics.finite("share"))
+    if "step" in change.metrics and not change.metrics.whole("step"):
+        why = ", since no step of its update did better on validation: it is its base."
+        return [join(said, why)]
     sentences = [join(said, f", by an update of {touched} of the components.")]
-    random = [stage for stage in beside[1:] if _is_random(results, stage)]
+    random = [stage for stage in beside[1:] if is_random(results, stage)]
     if len(random) == 1:
         sentences.append(Html(f"Updates of as many random ones gain {_gain(random[0])} points."))
     elif random:
@@ -65,17 +68,20 @@ def gained(results: Results) -> list[Html]:
     return sentences
 
 
-def _is_random(results: Results, stage: Stage) -> bool:
-    model = results.input(stage, "model", *MODELS)
-    circuit = model and results.circuit_of(model)
+def is_random(results: Results, stage: Stage) -> bool:
+    """Whether a stage solves problems with a model of which random components were changed."""
+    circuit = changed(results, stage)
     return circuit is not None and circuit.kind == "random"
 
 
+def changed(results: Results, stage: Stage) -> Stage | None:
+    """Where the components come from that were changed in the model that a stage ran."""
+    model = results.input(stage, "model", *MODELS)
+    return model and results.circuit_of(model)
+
+
 def _ends(stages: list[Stage]) -> str:
-    gains = [
-        100 * Gain.of(stage.metrics.child("gain").child("by_problem")).points.value
-        for stage in stages
-    ]
+    gains = [100 * gain_of(stage).points.value for stage in stages]
     low, high = (f"{gain:+.1f}".replace("-", "−") for gain in (min(gains), max(gains)))
     return low if low == high else f"{low} to {high}"
 
@@ -100,7 +106,12 @@ def _accuracy(stage: Stage) -> Share:
 
 
 def _gain(stage: Stage) -> str:
-    return Gain.of(stage.metrics.child("gain").child("by_problem")).cells[0]
+    return gain_of(stage).cells[0]
+
+
+def gain_of(stage: Stage) -> Gain:
+    """What the model that a stage ran solves more than its baseline, on the same problems."""
+    return Gain.of(stage.metrics.child("gain").child("by_problem"))
 
 
 def right(results: Results) -> list[Html]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from ._fields import Fields
 from ._html import Html, details, join, name, section, table, tag
 from ._plain import plain
-from ._strengths import Line, strengths_chart
+from ._strengths import Line, strengths_chart, strengths_legend
 from ._text import number, percent, span
 from ._values import Average
 
@@ -160,22 +160,26 @@ def steered_section(stages: Sequence[tuple[str, Steered]]) -> Html:
 
 
 def _parts(title: str, found: Steered) -> list[Html]:
-    chosen = [(row.strength, row.other) for row in found.chosen.rows]
-    whole = [(row.strength, row.other) for row in found.whole.rows]
-    lines = [Line(found.chosen.channel, chosen), Line("all of its place", whole)]
-    for some in found.random:
-        lines.append(Line("random channels", [(row.strength, row.other) for row in some.rows]))
-    chart = strengths_chart(title, lines, found.there.value)
+    own, other, random = found.chosen.channel, "all of its place", "random channels"
+    steered = [(own, found.chosen), (other, found.whole), *((random, r) for r in found.random)]
+    lines = [Line(t, [(row.strength, row.other) for row in some.rows]) for t, some in steered]
+    parts = [Line(t, [(row.strength, row.between) for row in some.rows]) for t, some in steered]
+    charts = (
+        strengths_legend(lines),
+        strengths_chart(title, lines, found.there.value, "probability of the other answer"),
+        strengths_chart(title, parts, None, "its part of both answers", top=1.0),
+    )
     caption = tag(
         "figcaption",
         tag("b", name(title)),
         join(
             ": ",
             name(found.words),
-            f". {WHAT}. The dashed level is what it is on the other prompt.",
+            f". {WHAT}. The dashed level is what it is on the other prompt. Below, its part of "
+            "what both answers have together.",
         ),
     )
     own = table("By strength.", STRENGTHS, [(None, found.strengths)], label="Strengths")
     rows = [[which, name(channel), *rest] for which, channel, *rest in found.moves]
     all_ = table("By channel.", MOVES, [(None, rows)], label="Channels", words=(0, 1))
-    return [tag("figure", chart, caption), details("Numbers", own, all_)]
+    return [tag("figure", *charts, caption), details("Numbers", own, all_)]

@@ -41,6 +41,7 @@ PARTS = {
 METRICS = {"above_foil": "rank above foils"}
 SHARES = {"above_foil"}
 """Metrics that are the mean of right and wrong."""
+NEVER_POSITIVE = {"log_likelihood"}
 
 _STAGE = re.compile(r"(?:^|/)([^/]+)/stages/([^/]+)/?$")
 _CHANGED = {"amplify": "amplified", "tune": "tuned with LoRA"}
@@ -78,8 +79,9 @@ def part_words(part: str) -> str:
 
 def universe_words(universe: str) -> str:
     """All parts of a universe such as `mlp.post_act,attn.z:head`, in words."""
-    parts = [part if ":" in part else f"{part}:channel" for part in universe.split(",")]
-    plain = zip(parts, universe.split(","), strict=True)
+    given = [part.strip() for part in universe.split(",")]
+    parts = [part if ":" in part else f"{part}:channel" for part in given]
+    plain = zip(parts, given, strict=True)
     return joined([PARTS.get(part, own) for part, own in plain])
 
 

@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 
 from ._fields import Fields
-from ._text import SHARES, interval, number, percent, positions_words, setting_words, span
+from ._text import (
+    NEVER_POSITIVE,
+    SHARES,
+    interval,
+    number,
+    percent,
+    positions_words,
+    setting_words,
+    span,
+)
 
 _ROUNDING = 1e-6
 """Below it a KL, which is never negative, is what is left of rounding."""
@@ -47,6 +56,8 @@ class Average:
 
     def as_metric(self, metric: str) -> str:
         """As a metric is written: a share in percent, with an interval of shares."""
+        if metric in NEVER_POSITIVE:
+            return f"{number(self.value)} {interval(self.low, min(self.high, 0.0))}"
         if metric not in SHARES:
             return str(self)
         low, high = (min(max(x, 0.0), 1.0) for x in (self.low, self.high))

@@ -64,7 +64,7 @@ class Train(Stage, SparseTraining, Setup):
             checkpoint=checkpoint,
             progress=work.progress,
         )
-        model = Model(found.model, corpus.tokenizer, name="weight-sparse transformer")
+        model = Model(found.model, corpus.tokenizer, name=_called(self.density))
         model.save_pretrained(work.folder)
         checkpoint.unlink(missing_ok=True)
         facts = model_facts(model, model.name) | trained_facts(found, self)
@@ -75,6 +75,10 @@ class Train(Stage, SparseTraining, Setup):
 
     def open(self, folder: Path, inputs: Mapping[str, Any]) -> Model:
         return load(folder, device=self.device or None)
+
+
+def _called(density: float) -> str:
+    return "dense transformer" if density == 1 else "weight-sparse transformer"
 
 
 def trained_facts(found: Trained, setup: Setup) -> dict[str, Any]:
