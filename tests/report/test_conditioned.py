@@ -30,6 +30,9 @@ def test_what_a_conditioned_model_kept() -> None:
 )
 def test_why_a_scale_was_taken(metrics: samples.Json, told: str) -> None:
     assert told in " ".join(drawn(conditioned_table(metrics), width=200).split())
+    metrics["sweep"]["target"] = 0.0
+    text = " ".join(drawn(conditioned_table(metrics), width=200).split())
+    assert "merged at scale 0.500: no accuracy was asked for" in text
 
 
 def test_sizes_side_by_side() -> None:

@@ -147,13 +147,15 @@ def test_the_selected_circuit_is_marked_on_its_frontier(tmp_path: Path) -> None:
     other = two | {"circuit": stage("select", inputs={"frontier": "b"})}
     page = page_of(tmp_path, other)
     assert 'class="ring"' not in page
-    assert page.count('class="mark"') == 2
+    assert page.count('class="mark"') == 2 and "has no ring is on no curve" in page
     models = {name: stage("load") for name in ("small", "large")}
     curve = {"curve": stage("frontier", inputs={"model": "small"})}
     theirs = {"circuit": stage("select", inputs={"model": "large"})}
     assert 'class="mark"' not in page_of(tmp_path, models | curve | theirs)
     theirs["circuit"]["inputs"]["model"] = "small"
-    assert 'class="ring"' in page_of(tmp_path, models | curve | theirs)
+    page = page_of(tmp_path, models | curve | theirs)
+    assert 'class="ring"' in page and "model small, ioi/validation, n = " in page
+    assert "has no ring" not in page
 
 
 def test_many_circuits_do_not_cover_the_chart(tmp_path: Path) -> None:

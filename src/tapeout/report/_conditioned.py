@@ -99,7 +99,9 @@ class Conditioned:
         asked = f"{percent(self.target)} accuracy"
         if self.channels is not None:
             asked += f" with a circuit of {share(self.channels)}"
-        if self.degenerate:
+        if not self.target:
+            chosen = "no accuracy was asked for"
+        elif self.degenerate:
             chosen = f"the smallest tried, since the base itself already holds at least {asked}"
         elif self.held:
             chosen = f"the lowest KL that holds at least {asked} on {self.split}"

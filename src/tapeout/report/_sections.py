@@ -30,22 +30,28 @@ def frontier_section(results: Results) -> Html:
     if not results.frontiers:
         return Html()
     series = [(stage.name, found) for stage, found in results.frontiers]
-    measured = {
-        f"{found.setting.split}, n = {found.full.n:,}, {found.setting.where}"
-        for _, found in results.frontiers
-    }
+    measured = {_measured(results, *frontier) for frontier in results.frontiers}
     marks = _marks(results)
     more = len(marks) - MOST_MARKS
+    off = any(mark.series is None for mark in marks[:MOST_MARKS])
     caption = join(
         "Accuracy of the top-scored circuits of rising size (",
         name("; ".join(sorted(measured))),
         "); whiskers are 95% Wilson intervals. The size to select is the smallest that keeps the "
         "target and from which every larger one does.",
+        " A circuit whose line has no ring is on no curve: only its size is shown." if off else "",
         f" {more:,} more circuits are not marked." if more > 0 else "",
     )
     figure = tag("figure", frontier_chart(series, marks[:MOST_MARKS]), tag("figcaption", caption))
     tables = [_frontier_table(title, found) for title, found in series]
     return section("Accuracy over circuit size", figure, details("All points", *tables))
+
+
+def _measured(results: Results, stage: Stage, found: Frontier) -> str:
+    """On what, and of which model where there are several."""
+    model = results.input(stage, "model", *MODELS) if len(results.models) > 1 else None
+    whose = f"model {model.name}, " if model else ""
+    return f"{whose}{found.setting.split}, n = {found.full.n:,}, {found.setting.where}"
 
 
 def _marks(results: Results) -> list[Mark]:
