@@ -268,3 +268,10 @@ def test_the_error_names_the_place(tmp_path: Path) -> None:
     stages["verify"]["metrics"]["empty"]["low"] = "none"
     with pytest.raises(RunError, match=r"stages.verify.metrics.empty.low is not a number"):
         page_of(tmp_path, stages)
+
+
+def test_a_circuit_that_was_drawn_at_random_is_marked(tmp_path: Path) -> None:
+    drawn = stage("random", samples.select(), inputs={"circuit": "circuit"})
+    page = page_of(tmp_path, {"circuit": stage("select"), "drawn": drawn})
+    assert page.count("of the universe, drawn at random.") == 1
+    assert "Where the circuits lie" in headings(page)

@@ -22,12 +22,13 @@ def sizes_section(results: Results) -> Html:
         join(tag("h3", name(stage.name)) if several else Html(), _drawing(stage, sizes))
         for stage, sizes in circuits
     ]
-    return section("Where the circuit lies", *parts)
+    return section(f"Where the {'circuits lie' if several else 'circuit lies'}", *parts)
 
 
 def _overview(circuits: list[tuple[Stage, Sizes]]) -> Html:
     """A line a circuit: what it keeps of every part that any of them has."""
     parts = list(dict.fromkeys(part for _, sizes in circuits for part, _ in sizes.parts))
+    parts = [part for part in parts if part != "edges"]  # of those the size says it
     plain = all(sizes.unit == "nodes" for _, sizes in circuits)
     rows = []
     for stage, sizes in circuits:
@@ -42,7 +43,8 @@ def _overview(circuits: list[tuple[Stage, Sizes]]) -> Html:
 
 
 def _drawing(stage: Stage, sizes: Sizes) -> Html:
-    whole = f"{sizes.words}, {share(sizes.share)} of the universe."
+    drawn = ", drawn at random" if stage.kind == "random" else ""
+    whole = f"{sizes.words}, {share(sizes.share)} of the universe{drawn}."
     return join(paragraph(whole), *_part_figures(sizes), summary_part(stage))
 
 
