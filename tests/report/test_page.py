@@ -275,3 +275,11 @@ def test_a_circuit_that_was_drawn_at_random_is_marked(tmp_path: Path) -> None:
     page = page_of(tmp_path, {"circuit": stage("select"), "drawn": drawn})
     assert page.count("of the universe, drawn at random.") == 1
     assert "Where the circuits lie" in headings(page)
+
+
+def test_it_is_said_which_stages_ran_on_what_if_not_all_on_one(tmp_path: Path) -> None:
+    stages = {name: stage("load") | {"machine": {"threads": 1}} for name in ("one", "two", "all")}
+    assert "Ran onthreads=1Every number" in Page(page_of(tmp_path, stages)).text
+    stages["all"]["machine"] = {"threads": 2}
+    text = Page(page_of(tmp_path, stages)).text
+    assert "Ran onthreads=1Stagesone, two" in text and "Ran onthreads=2Stagesall" in text

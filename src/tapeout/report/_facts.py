@@ -167,17 +167,29 @@ def method_section(results: Results, again: bool) -> Html:
         for stage in results.stages
     ]
     total = sum(stage.seconds for stage in results.stages)
-    caption = f"Stages in the order in which they ran, {seconds(total)} in all."
+    caption = f"Stages in the recipe’s order; their times add up to {seconds(total)}."
     head = ["Stage", "Kind", "Key", "Time"]
     stages = table(caption, head, [(None, rows)], label="Stages", words=(0, 1, 2))
-    ran = [facts([("Ran on", given(list(machine)))]) for machine in _machines(results)]
-    rest = stages, *ran, _settings(results), _again(again)
+    rest = stages, *_machines(results), _settings(results), _again(again)
     return section("How it was made", *methods, *means, *rest)
 
 
-def _machines(results: Results) -> list[tuple[tuple[str, str], ...]]:
-    """What the stages ran on, each machine once."""
-    return list(dict.fromkeys(tuple(s.machine) for s in results.stages if s.machine))
+def _machines(results: Results) -> list[Html]:
+    """What the stages ran on, each machine or number of threads once, and which where several."""
+    ran: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for stage in results.stages:
+        if stage.machine:
+            ran.setdefault(tuple(stage.machine), []).append(stage.name)
+    several = len(ran) > 1
+    return [
+        facts(
+            [
+                ("Ran on", given(list(machine))),
+                ("Stages", name(", ".join(stages)) if several else ""),
+            ]
+        )
+        for machine, stages in ran.items()
+    ]
 
 
 def _method(stage: Stage) -> Html:

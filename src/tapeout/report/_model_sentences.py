@@ -48,7 +48,7 @@ def gained(results: Results) -> list[Html]:
     before = f" against {percent(_accuracy(base).value)} before" if base else ""
     said = join(_solves(results, first), f"{before}: {_gain(first)} points")
     circuit = change and results.circuit_of(change)
-    if not circuit:
+    if not change or not circuit:
         return [join(said, ".")]
     touched = share(circuit.metrics.finite("share"))
     if "step" in change.metrics and not change.metrics.whole("step"):
