@@ -31,7 +31,7 @@ function extent(words: string): number {
   return wide;
 }
 
-/** Tokens one after the other in lines, each as dark as its value; `most` is as dark as can be. */
+/** Tokens one after the other in lines, each in a colour as strong as its value; `most` is in full colour. */
 export function tokenStrip(width: number, tokens: string[], values: ArrayLike<number>, most: number): Scene {
   const { faint } = theme();
   const shapes: Shape[] = [];
@@ -53,7 +53,7 @@ export function tokenStrip(width: number, tokens: string[], values: ArrayLike<nu
   return { width, height: y + LINE, shapes };
 }
 
-/** From each token (rows) to itself and those before it (columns); `most` is as dark as can be. */
+/** From each token (rows) to itself and those before it (columns); `most` is in full colour. */
 export function tokenMap(
   width: number,
   tokens: string[],

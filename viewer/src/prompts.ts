@@ -152,7 +152,7 @@ function strips(pair: Pair, row: number, node: string): Child {
   const parts: [string, string[], Float32Array][] = [["Prompt", tokens, values[0]], ["Counterfactual", others, values[1]], ["Difference", both, apart]];
   const before = pair.cut ? ` The ${pair.cut} tokens before are left out.` : "";
   return [
-    el("p", { class: "hint" }, `Activation at every token, as dark as it is large, at most ${number(most)}; the second colour is negative.${before}`),
+    el("p", { class: "hint" }, `Activation at every token, the stronger the colour, the larger, at most ${number(most)}; the second colour is negative.${before}`),
     parts.map(([words, own, held]) => {
       const scene = () => tokenStrip(WIDTH, own, held, most);
       return el("figure", { class: "tokens" },
@@ -181,10 +181,10 @@ function productMap(pair: Pair, { site, index }: Place, row: number, partner: nu
 
 function squared(pair: Pair, square: Square, most: number | null, side: string, words: string, what: string): Child {
   const tokens = pair.tokens[side === "1" ? 1 : 0];
-  const darkest = most ?? extreme(square, tokens.length);
-  const scene = (): Scene => tokenMap(WIDTH, tokens, square, darkest);
+  const strongest = most ?? extreme(square, tokens.length);
+  const scene = (): Scene => tokenMap(WIDTH, tokens, square, strongest);
   const of = SIDES.find(([own]) => own === side)![1];
-  const caption = `${words}, ${of}: ${what}; the darkest is ${number(darkest)}. `;
+  const caption = `${words}, ${of}: ${what}; the strongest colour is ${number(strongest)}. `;
   return el("figure", { class: "map" },
     el("figcaption", {}, caption, pictureButtons(scene, words.toLowerCase())),
     probed(scene(), caption));
