@@ -2,8 +2,8 @@
 
 import { number, percent } from "./text";
 
-/** Round numbers that cover a range; on a logarithmic axis powers of ten, or parts of one. */
-export function ticks(low: number, high: number, log: boolean): number[] {
+/** Round numbers that cover a range; on a logarithmic axis powers of ten, or parts of one. `whole` leaves out fractions. */
+export function ticks(low: number, high: number, log: boolean, whole = false): number[] {
   if (log && decadic(low, high)) {
     const found: number[] = [];
     const decades = Math.log10(high / low);
@@ -14,7 +14,7 @@ export function ticks(low: number, high: number, log: boolean): number[] {
     const inside = found.filter((value) => value >= low * 0.999 && value <= high * 1.001);
     return inside.filter((_, place) => place % Math.ceil(inside.length / 9 || 1) === 0);
   }
-  const rough = (high - low) / 5 || 1;
+  const rough = Math.max((high - low) / 5 || 1, whole ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((own) => own * power).find((own) => own >= rough) ?? rough;
   const found: number[] = [];

@@ -21,6 +21,8 @@ export interface Axis {
   words: string;
   log: boolean;
   write?: (value: number) => string;
+  /** Whether there is nothing between whole numbers, such as steps. */
+  whole?: boolean;
   /** Whether there are values that a logarithm has no place for. */
   lacks?: boolean;
 }
@@ -51,13 +53,13 @@ function axes(width: number, height: number, points: Series["points"], across: A
   const heights = points.flatMap((p) => [p.y, p.low ?? p.y, p.high ?? p.y]);
   const ys = scale(heights, up.log, bottom - pad, top + pad);
   const shapes: Shape[] = [];
-  const levels = ticks(ys.low, ys.high, up.log);
+  const levels = ticks(ys.low, ys.high, up.log, up.whole);
   tickWords(levels, up.log, up.write).forEach((words, place) => {
     const y = ys.at(levels[place]!);
     shapes.push({ is: "path", d: [[left, y], [right, y]], stroke: faint });
     shapes.push({ is: "text", x: left - 8, y: y + 4, words, anchor: "end", fill: muted });
   });
-  const all = ticks(xs.low, xs.high, across.log);
+  const all = ticks(xs.low, xs.high, across.log, across.whole);
   const each = Math.ceil((all.length * 64) / (right - left));
   const marks = all.filter((_, place) => place % each === 0);
   tickWords(marks, across.log, across.write).forEach((words, place) => {

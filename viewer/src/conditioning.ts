@@ -253,9 +253,8 @@ function energyScene(width: number, audit: EnergyTree, group: string, write: boo
   });
   const models = audit.models.map((model, place) => line(model.name, place, layers(place), (row) => row[write ? 3 : 2]));
   const even = line("if it were spread evenly", models.length, layers(0), (row) => row[1], [5, 4]);
-  const whole = (value: number) => (Number.isInteger(value) ? String(value) : "");
   const up = { words: "share on the circuit’s channels", log: false, write: percent };
-  return chart(width, [...models, even], { words: "layer", log: false, write: whole }, up);
+  return chart(width, [...models, even], { words: "layer", log: false, whole: true }, up);
 }
 
 function transferScene(width: number, found: TransferTree, value: (cell: CellTree) => number, words: string): Scene {

@@ -232,6 +232,5 @@ function ratioScene(width: number, sets: ComparedTree["sets"]): Scene {
       x: at + 1, y: ratio(row), title: `${isolated(set.name)}, direction ${row.direction}: ${number(ratio(row))} times`,
     })),
   }));
-  const whole = (value: number) => (Number.isInteger(value) ? String(value) : "");
-  return chart(width, found, { words: "directions, most specific first", log: false, write: whole }, { words: "effect ratio", log: true });
+  return chart(width, found, { words: "directions, most specific first", log: false, whole: true }, { words: "effect ratio", log: true });
 }

@@ -46,6 +46,11 @@ export function lines(curve: CurveTree, arrays: Arrays): Line[] {
   });
 }
 
+/** Whether a logarithmic axis has a place for all of them. */
+export function positive(shown: Line[]): boolean {
+  return shown.every((line) => line.points.every((point) => point.y > 0));
+}
+
 export class TrainView {
   readonly element = el("div", { class: "train" });
 
@@ -58,16 +63,17 @@ export class TrainView {
     const { curves } = this.run.tree;
     const curve = curves.find((own) => own.name === this.store.get("stage")) ?? curves[0]!;
     const all = lines(curve, this.run.arrays);
-    const asked = this.store.get("terms");
+    const terms = this.store.get("terms");
     const usual = all.filter((line) => FIRST.test(line.name)).map((line) => line.name);
     const fallback = usual.length ? usual : all.slice(0, 1).map((line) => line.name);
-    const chosen = asked ? new Set(asked.split("\n")) : new Set(fallback);
+    const chosen = terms ? new Set(terms.split("\n")) : new Set(fallback);
     const shown = all.filter((line) => chosen.has(line.name));
-    const log = this.store.get("scale") !== "linear";
+    const asked = this.store.get("scale");
+    const log = asked ? asked !== "linear" : positive(shown);
     const options = curves.map((own): [string, string] => [own.name, `${isolated(own.name)} (${own.kind})`]);
     const controls = el("div", { class: "controls" },
       select("Stage", options, curve.name, (stage) => this.set({ stage, terms: "" })),
-      select("Scale", [["", "logarithmic"], ["linear", "linear"]], this.store.get("scale"), (scale) => this.set({ scale })));
+      select("Scale", [["log", "logarithmic"], ["linear", "linear"]], log ? "log" : "linear", (scale) => this.set({ scale })));
     const boxes = all.map((line, place) => {
       const box = el("input", { type: "checkbox", checked: chosen.has(line.name) });
       box.addEventListener("change", () => {
@@ -109,7 +115,7 @@ function drawn(width: number, kind: string, shown: Line[], all: Line[], log: boo
   });
   const room = Math.floor(width / LETTER) - (log ? LOGARITHMIC : 0);
   const words = axisWords(kind, shown.map((line) => line.name), room);
-  return chart(width, found, { words: "step", log: false }, { words, log });
+  return chart(width, found, { words: "step", log: false, whole: true }, { words, log });
 }
 
 function rows(all: Line[]): (number | null)[][] {

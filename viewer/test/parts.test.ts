@@ -42,6 +42,12 @@ test("ticks lie in their range, in order, and are few", () => {
   }
 });
 
+test("where nothing lies between whole numbers, ticks are whole", () => {
+  expect(ticks(1, 2, false, true)).toEqual([1, 2]);
+  expect(ticks(1.3, 2.7, false, true)).toEqual([2]);
+  expect(ticks(1, 9, false, true)).toEqual([2, 4, 6, 8]);
+});
+
 test("ticks have the digits that they need, all alike unless they are decades", () => {
   expect(tickWords([0.2, 0.4, 0.6000000000000001, 0.8, 1], false)).toEqual(["0.2", "0.4", "0.6", "0.8", "1.0"]);
   expect(tickWords([4, 4.5], true)).toEqual(["4.0", "4.5"]);

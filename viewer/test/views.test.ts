@@ -11,6 +11,7 @@ import { imageOf, imageScene, levelOf } from "../src/tensors";
 import { shortNames } from "../src/text";
 import { stroke } from "../src/theme";
 import { line, seen, sides } from "../src/trace";
+import { positive } from "../src/train";
 import { Packer } from "./helpers";
 
 // the page's colours are read from its style, of which there is none here
@@ -155,6 +156,13 @@ test("effects belong to the decomposition that they name", () => {
   expect([[...known("two").effects.keys()], [...known("two").examples.keys()]]).toEqual([[5], []]);
   expect(ratio({ ...effect, rest: 0.005 })).toBeCloseTo(4);
   expect(Number.isFinite(ratio(effect))).toBe(true);
+});
+
+test("a curve that has a value of 0 or less has no place on a logarithmic axis", () => {
+  const curve = (...ys: number[]) => ({ name: "loss", words: "loss", points: ys.map((y, x) => ({ x, y })) });
+  expect(positive([curve(2, 1), curve(3)])).toBe(true);
+  expect(positive([curve(2, 1), curve(-0.6, 1)])).toBe(false);
+  expect(positive([curve(1, 0)])).toBe(false);
 });
 
 test("no two of eighteen lines are drawn alike in colour and dash", () => {
