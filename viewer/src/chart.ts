@@ -23,6 +23,8 @@ export interface Axis {
   write?: (value: number) => string;
   /** Whether there is nothing between whole numbers, such as steps. */
   whole?: boolean;
+  /** A value that the axis is to reach, whatever is drawn. */
+  reach?: number;
   /** Whether there are values that a logarithm has no place for. */
   lacks?: boolean;
 }
@@ -51,6 +53,7 @@ function axes(width: number, height: number, points: Series["points"], across: A
   const pad = 14;
   const xs = scale(points.map((p) => p.x), across.log, left + pad, right - pad);
   const heights = points.flatMap((p) => [p.y, p.low ?? p.y, p.high ?? p.y]);
+  if (up.reach !== undefined) heights.push(up.reach);
   const ys = scale(heights, up.log, bottom - pad, top + pad);
   const shapes: Shape[] = [];
   const levels = ticks(ys.low, ys.high, up.log, up.whole);

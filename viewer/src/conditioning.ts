@@ -76,7 +76,7 @@ export class ConditioningView {
       el("figure", { class: "plot" },
         probed(scene(), `Accuracy of circuits over their size, ${isolated(group)}`),
         el("figcaption", {}, universes.size === 1 && shown[0]!.universe !== "" && ["Of ", name(shown[0]!.universe), ". "],
-          "Whiskers are 95% intervals; the dashed line is the target. ",
+          "Whiskers are 95% intervals; the level line is the target. ",
           pictureButtons(scene, "frontiers"), " ", tableButton(head, rows, "frontiers"))),
       table(caption, ["Model", "Share", "Nodes", "Empty circuit"], sizes),
     ];
@@ -179,7 +179,7 @@ function span([value, low, high]: Bounds, write: (value: number | null) => strin
   return `${write(value)} [${write(low)}, ${write(high)}]`;
 }
 
-function frontierScene(width: number, shown: FrontierTree[], lines: string[], size: boolean): Scene {
+export function frontierScene(width: number, shown: FrontierTree[], lines: string[], size: boolean): Scene {
   const found = shown.map((own, place): Series => ({
     name: lines[place]!,
     ...stroke(place),
@@ -192,12 +192,13 @@ function frontierScene(width: number, shown: FrontierTree[], lines: string[], si
     })),
   }));
   const across = { words: size ? "nodes kept" : "share of the universe kept", log: true, write: size ? count : percent };
-  const target = ({ left, right, top, y }: Frame): Shape[] => {
-    const level = y(shown[0]!.target);
-    if (level < top) return []; // no curve comes near it
-    return [{ is: "path", d: [[left, level], [right, level]], stroke: theme().muted, dash: [5, 4] }];
-  };
-  return chart(width, found, across, { words: "accuracy of the circuit alone", log: false, write: percent }, target);
+  const reach = shown[0]!.target;
+  // not dashed: curves are, where there are more of them than colours
+  const target = ({ left, right, y }: Frame): Shape[] => [
+    { is: "path", d: [[left, y(reach)], [right, y(reach)]], stroke: theme().muted, width: 1.25 },
+    { is: "text", x: left + 6, y: y(reach) - 5, words: `target ${percent(reach)}`, size: 11, fill: theme().muted },
+  ];
+  return chart(width, found, across, { words: "accuracy of the circuit alone", log: false, write: percent, reach }, target);
 }
 
 function recoveries(sweep: SweepTree): string[] {

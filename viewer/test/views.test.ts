@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { basesOf, how, wayOf } from "../src/amplify";
-import { linesOf } from "../src/conditioning";
+import { frontierScene, linesOf } from "../src/conditioning";
 import { Known, ratio, tensorWords } from "../src/decompose";
 import { dots } from "../src/dots";
 import { heat } from "../src/heat";
@@ -142,6 +142,19 @@ test("frontiers of one model are told apart by their stages", () => {
     name, model, split: "s", replacement: "zero", universe: "", full: [1, 1, 1], target: 0.9, chosen: null, points: [],
   });
   expect(linesOf([frontier("f", "a"), frontier("g", "b"), frontier("h", "b"), frontier("i", "")])).toEqual(["a", "b, g", "b, h", "i"]);
+});
+
+test("the target of frontiers is in sight, though no curve comes near it, and is not dashed as some of them are", () => {
+  const frontier = (name: string): FrontierTree => ({
+    name, model: "m", split: "s", replacement: "zero", universe: "", full: [1, 1, 1], target: 0.9, chosen: null,
+    points: [[1, 0.1, 0.1, 0, 0.2], [10, 1, 0.4, 0.3, 0.6]],
+  });
+  const shown = Array.from({ length: 18 }, (_, place) => frontier(`f${place}`));
+  const { shapes, height } = frontierScene(600, shown, linesOf(shown), false);
+  const words = shapes.find((own) => own.is === "text" && own.words === "target 90.0%");
+  expect(words?.is === "text" && words.y > 20 && words.y < height / 2).toBe(true);
+  const level = shapes.filter((own) => own.is === "path" && own.width === 1.25);
+  expect(level.map((own) => own.dash)).toEqual([undefined]);
 });
 
 test("effects belong to the decomposition that they name", () => {
