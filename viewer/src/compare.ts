@@ -167,10 +167,12 @@ export class CompareView {
 
   private byLayer(chosen: AnyCircuit[], all: World): Child {
     const scene = () => layerScene(widthIn(this.element), chosen, all);
+    const drawn = scene();
+    const track = drawn.whole ? "The grey behind it is all of the layer’s nodes. " : "All bars share one scale. ";
     return el("figure", { class: "plot" },
-      el("figcaption", {}, "What each circuit keeps of every layer: filled what at least one other keeps too, hollow what it alone keeps. ",
+      el("figcaption", {}, `What each circuit keeps of every layer: filled what at least one other keeps too, hollow what it alone keeps. ${track}`,
         pictureButtons(scene, "overlap")),
-      probed(scene(), "Overlap of the circuits, layer by layer", BY_ROW));
+      probed(drawn, "Overlap of the circuits, layer by layer", BY_ROW));
   }
 
   private pairs(chosen: AnyCircuit[], all: World): Child {

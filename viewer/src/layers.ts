@@ -10,8 +10,23 @@ import { count, isolated, short } from "./text";
 const BAR = 15;
 const LETTER = 6.4;
 const WIDE_LEFT = 96;
+/** Below this part of a layer bars are too short to be told apart. */
+const SEEN = 0.1;
 
-export function layerScene(width: number, chosen: AnyCircuit[], all: World): Scene {
+/** `whole` tells whether a track behind each bar is all that there is of the layer. */
+export interface Layers extends Scene {
+  whole: boolean;
+}
+
+/** How many nodes every layer has; nothing where only what is kept is known. */
+function sizes(circuit: AnyCircuit): Map<number, number> {
+  const found = new Map<number, number>();
+  if (circuit.of === "edges") return found;
+  for (const [layer, , , , total] of circuit.universe.groups) found.set(layer, (found.get(layer) ?? 0) + total);
+  return found;
+}
+
+export function layerScene(width: number, chosen: AnyCircuit[], all: World): Layers {
   const { muted, faint, ink } = theme();
   const counts = chosen.map(() => new Map<number, [shared: number, own: number]>());
   const layers = new Set<number>();
@@ -28,7 +43,11 @@ export function layerScene(width: number, chosen: AnyCircuit[], all: World): Sce
     });
   }
   const order = [...layers].sort((a, b) => a - b);
-  const most = Math.max(...counts.flatMap((own) => [...own.values()].map(([a, b]) => a + b)), 1);
+  const kept = Math.max(...counts.flatMap((own) => [...own.values()].map(([a, b]) => a + b)), 1);
+  const tracks = chosen.map(sizes);
+  const largest = Math.max(...tracks.flatMap((own) => [...own.values()]), 0);
+  const whole = kept >= SEEN * largest && largest > 0;
+  const most = whole ? largest : kept;
   const longs = chosen.map((own) => (own.name.length + 6) * LETTER);
   const rowed = longs.reduce((sum, long) => sum + long, 0) > width - WIDE_LEFT;
   const [left, top] = [width < 560 ? 62 : WIDE_LEFT, rowed ? 8 + 16 * chosen.length : 22];
@@ -48,12 +67,13 @@ export function layerScene(width: number, chosen: AnyCircuit[], all: World): Sce
       const [shared, alone] = own.get(layer) ?? [0, 0];
       const part = (value: number) => (value / most) * (width - left - 76);
       const at = y + place * BAR;
-      const title = `${words}, ${isolated(chosen[place]!.name)}: ${shared} shared, ${alone} its own`;
-      shapes.push({ is: "rect", x: left, y: at + 1, w: width - left - 76, h: BAR - 3, fill: faint, title });
+      const size = tracks[place]!.get(layer) ?? 0;
+      const title = `${words}, ${isolated(chosen[place]!.name)}: ${shared} shared, ${alone} its own${size ? `, of ${count(size)}` : ""}`;
+      if (whole) shapes.push({ is: "rect", x: left, y: at + 1, w: part(size), h: BAR - 3, fill: faint, title });
       shapes.push({ is: "rect", x: left, y: at + 1, w: part(shared), h: BAR - 3, fill: series(place), title });
       shapes.push({ is: "rect", x: left + part(shared), y: at + 1.5, w: part(alone), h: BAR - 4, stroke: series(place), title });
       shapes.push({ is: "text", x: left + part(shared + alone) + 5, y: at + 11, words: `${count(shared)} + ${count(alone)}`, size: 10, fill: muted });
     });
   });
-  return { width, height, shapes };
+  return { width, height, shapes, whole };
 }

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { chart } from "../src/chart";
 import type { Series } from "../src/chart";
-import type { ProofRow } from "../src/data";
+import type { ProofRow, UniverseTree } from "../src/data";
 import { layerScene } from "../src/layers";
 import { LOSSES, MEASURES, paretoScene } from "../src/methods";
 import type { Scene, Shape } from "../src/scene";
 import { world } from "../src/sets";
 import { axisWords, termWords } from "../src/terms";
-import { circuitOf } from "./helpers";
+import { UNIVERSE, circuitOf } from "./helpers";
 
 // the page's colours are read from its style, of which there is none here
 globalThis.getComputedStyle = (() => ({ getPropertyValue: () => "#123456" })) as never;
@@ -97,6 +97,21 @@ test("names of compared circuits are whole: where they do not fit beside each ot
     expect(ends.every((end) => end <= width)).toBe(true);
     expect(found[0]!.y === found[1]!.y && ends[0]! > found[1]!.x).toBe(false);
   }
+});
+
+test("behind a bar stands its whole layer, unless bars would be too short", async () => {
+  const drawn = async (universe: UniverseTree) => {
+    const circuits = await Promise.all([[0, 4, 5], [1, 2]].map((nodes) => circuitOf(nodes, universe)));
+    return layerScene(860, circuits, world(circuits));
+  };
+  const boxes = (scene: Scene) => scene.shapes.filter((own) => own.is === "rect" && own.title !== undefined);
+  const tracked = await drawn(UNIVERSE);
+  const first = boxes(tracked)[0]!;
+  expect([tracked.whole, first.title]).toEqual([true, "layer 0, \u2068c\u2069: 0 shared, 3 its own, of 7"]);
+  const [track, , alone] = boxes(tracked).map((own) => (own.is === "rect" ? own.w : 0));
+  expect(alone! / track!).toBeCloseTo(3 / 7);
+  const untracked = await drawn({ spec: "", size: 300, groups: [[0, "attn.z", "head", 0, 100], [1, "attn.z", "head", 100, 200]] });
+  expect([untracked.whole, boxes(untracked).length]).toEqual([false, 4]);
 });
 
 test("terms are told in words, and an axis in the unit that they share", () => {
