@@ -4,7 +4,7 @@ import { el } from "./dom";
 import { paint } from "./scene";
 import type { Point, Shape, View } from "./scene";
 import { theme } from "./theme";
-import { opened, whole } from "./viewport";
+import { opened, revealed, whole } from "./viewport";
 import type { Extent } from "./viewport";
 
 const CLOSEST = 24;
@@ -72,12 +72,11 @@ export class Board {
   }
 
   /** Bring a place of the picture into sight. */
-  reveal([x, y]: Point): void {
+  reveal(at: Point): void {
     const { clientWidth: w, clientHeight: h } = this.canvas;
-    const at: Point = [x * this.view.scale + this.view.x, y * this.view.scale + this.view.y];
-    if (at[0] < 20 || at[0] > w - 20) this.view.x += w / 2 - at[0];
-    if (at[1] < 20 || at[1] > h - 20) this.view.y += h / 2 - at[1];
-    this.held = "moved";
+    const { x, y } = this.view;
+    this.view = revealed(this.view, this.extent, w, h, at);
+    if (this.view.x !== x || this.view.y !== y) this.held = "moved";
     this.draw();
   }
 

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
-import { opened, whole } from "../src/viewport";
+import { opened, revealed, whole } from "../src/viewport";
 import type { Extent } from "../src/viewport";
 
 const WIDE: Extent = { size: [1600, 300], letters: 20 };
+const LONG: Extent = { size: [3200, 300], letters: 20 };
 
 test("a picture with legible letters is opened whole, in a box of its own shape", () => {
   const { view, height } = opened(WIDE, 800, 700);
@@ -13,23 +14,36 @@ test("a picture with legible letters is opened whole, in a box of its own shape"
   expect(opened({ size: [1600, 900], letters: 20 }, 800, 700).height).toBe(450);
 });
 
-test("on a narrow screen letters stay legible, and the picture starts at its left", () => {
-  const { view } = opened(WIDE, 350, 500);
-  expect(view.scale * WIDE.letters).toBeGreaterThanOrEqual(9);
+test("of a long picture letters stay legible, and it starts at its left", () => {
+  const { view } = opened(LONG, 700, 500);
+  expect(view.scale * LONG.letters).toBeGreaterThanOrEqual(9);
   expect(view.x).toBe(0);
+});
+
+test("on a narrow screen it opens whole, whatever is chosen", () => {
+  const { view, height } = opened(WIDE, 350, 500, [1500, 100]);
+  expect(view).toEqual(whole(WIDE, 350, height));
+});
+
+test("what is revealed comes into sight, and the picture does not leave an end of the room empty", () => {
+  const view = { scale: 0.5, x: 0, y: 20 };
+  expect(revealed(view, WIDE, 350, 190, [300, 100])).toEqual(view);
+  expect(revealed(view, WIDE, 350, 190, [800, 100])).toEqual({ ...view, x: 175 - 400 });
+  expect(revealed(view, WIDE, 350, 190, [1590, 100])).toEqual({ ...view, x: 350 - 800 });
+  expect(revealed({ ...view, x: -400 }, WIDE, 350, 190, [10, 100])).toEqual({ ...view, x: 0 });
 });
 
 test("it opens with what was chosen in sight, and never beyond its ends", () => {
   const seen = (at: [number, number]) => {
-    const { view } = opened(WIDE, 350, 500, at);
-    return [at[0] * view.scale + view.x, view.x, view.x + 1600 * view.scale] as const;
+    const { view } = opened(LONG, 700, 500, at);
+    return [at[0] * view.scale + view.x, view.x, view.x + 3200 * view.scale] as const;
   };
-  for (const at of [0, 500, 900, 1600]) {
+  for (const at of [0, 1000, 1800, 3200]) {
     const [x, left, right] = seen([at, 100]);
     expect(x).toBeGreaterThanOrEqual(0);
-    expect(x).toBeLessThanOrEqual(350.001);
+    expect(x).toBeLessThanOrEqual(700.001);
     expect(left).toBeLessThanOrEqual(0);
-    expect(right).toBeGreaterThanOrEqual(349.999);
+    expect(right).toBeGreaterThanOrEqual(699.999);
   }
 });
 
