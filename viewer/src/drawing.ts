@@ -37,6 +37,8 @@ export function nodeShapes(graph: Graph, shade: Shade, chosen: string): Shape[] 
   const { ink, paper, muted, series } = theme();
   const shapes: Shape[] = [];
   const rings: Shape[] = [];
+  // nodes of a large picture are tiny where all of it is in sight, unlike its letters
+  const gap = Math.max(2.5, graph.letters * 0.35);
   for (const node of graph.nodes) {
     const half = node.half ?? node.r;
     const box = { x: node.x - half, y: node.y - node.r, w: 2 * half, h: 2 * node.r, rx: node.round ? node.r : 0 };
@@ -50,8 +52,8 @@ export function nodeShapes(graph: Graph, shade: Shade, chosen: string): Shape[] 
       shapes.push({ is: "text", x: node.x, y: node.y + 0.355 * size, words: node.label, size, anchor: "middle", fill });
     }
     if (node.name === chosen) {
-      const around = { x: box.x - 2.5, y: box.y - 2.5, w: box.w + 5, h: box.h + 5, rx: box.rx + 2 };
-      rings.push({ is: "rect", ...around, stroke: ink, width: 2.2 });
+      const around = { x: box.x - gap, y: box.y - gap, w: box.w + 2 * gap, h: box.h + 2 * gap, rx: box.rx + 2 };
+      rings.push({ is: "rect", ...around, stroke: ink, width: Math.max(2.2, graph.letters * 0.2) });
     }
   }
   return [...shapes, ...rings];

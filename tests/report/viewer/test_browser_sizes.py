@@ -55,11 +55,11 @@ def drawn(page: Any) -> float:
 
 
 def dark(page: Any) -> float:
-    """Pixels in the page's ink: of a picture of channels only the frame of a chosen one is."""
+    """Pixels about as dark as ink: in a picture of channels, only the frame of a chosen one."""
     return pixels(
         page,
         "let dark = 0; for (let at = 0; at < all.length; at += 4)"
-        " dark += all[at] + all[at + 1] + all[at + 2] < 150; return dark;",
+        " dark += all[at] + all[at + 1] + all[at + 2] < 250; return dark;",
     )
 
 
