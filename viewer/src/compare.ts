@@ -168,7 +168,7 @@ export class CompareView {
   private byLayer(chosen: AnyCircuit[], all: World): Child {
     const scene = () => layerScene(widthIn(this.element), chosen, all);
     const drawn = scene();
-    const track = drawn.whole ? "The grey behind a bar is all that it could keep. " : "All bars share one scale. ";
+    const track = drawn.whole ? "The grey behind a bar is all that the circuit could keep of the layer. " : "All bars share one scale. ";
     return el("figure", { class: "plot" },
       el("figcaption", {}, `What each circuit keeps of every layer: filled what at least one other keeps too, hollow what it alone keeps. ${track}`,
         pictureButtons(scene, "overlap")),

@@ -2,7 +2,7 @@
 
 import type { Scene, Shape } from "./scene";
 import { inkOn, series, theme } from "./theme";
-import { isolated, short } from "./text";
+import { isolated, short, wrapped } from "./text";
 
 export interface HeatCell {
   /** From 0 to 1. */
@@ -16,6 +16,9 @@ export interface HeatCell {
 const ROW = 40;
 const LETTER = 6;
 const MOST_LABEL = 26;
+/** Of a column's name: how tall, and how many. */
+const LINE = 14;
+const MOST_LINES = 3;
 
 /** `cell` gives null where there is nothing; rows have their names on the left, columns above. */
 export function heat(
@@ -30,10 +33,11 @@ export function heat(
   const left = Math.min(longest * LETTER + 14, width * 0.36);
   const wide = Math.min((width - left) / Math.max(columns.length, 1), 150);
   const room = Math.max(Math.floor(wide / LETTER), 3);
-  const top = 26;
-  const shapes: Shape[] = columns.map((own, place): Shape => ({
-    is: "text", x: left + (place + 0.5) * wide, y: 16, words: isolated(short(own, room)), size: 11, anchor: "middle", fill: muted,
-  }));
+  const heads = columns.map((own) => (own.length < room ? [own] : wrapped(own, room - 1).slice(0, MOST_LINES)));
+  const top = 12 + LINE * Math.max(...heads.map((own) => own.length), 1);
+  const shapes: Shape[] = heads.flatMap((lines, place) => lines.map((words, line): Shape => ({
+    is: "text", x: left + (place + 0.5) * wide, y: top - 10 - (lines.length - 1 - line) * LINE, words: isolated(words), size: 11, anchor: "middle", fill: muted,
+  })));
   rows.forEach((own, down) => {
     const y = top + down * row;
     const words = isolated(short(own, Math.max(Math.floor((left - 8) / LETTER), 3)));

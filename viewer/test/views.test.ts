@@ -60,6 +60,31 @@ test("a heat map has a mark for every cell that there is", () => {
   expect(words).toContain("rx");
 });
 
+test("heads of columns keep apart: long ones go on in a line below", () => {
+  const columns = ["query heads", "key heads", "value heads", "MLP channels"];
+  const heads = (width: number) => heat(width, ["layer 0"], columns, () => null).shapes.flatMap((own) =>
+    (own.is === "text" && own.anchor === "middle" ? [own] : []));
+  expect(heads(800).map((own) => own.words.slice(1, -1))).toEqual(columns);
+  const narrow = heads(340);
+  expect(narrow.map((own) => own.words.slice(1, -1))).toContain("channels");
+  for (const [place, own] of narrow.entries()) for (const other of narrow.slice(place + 1)) {
+    const apart = Math.abs(own.x - other.x) - 3 * (own.words.length + other.words.length - 4);
+    expect(own.y !== other.y || apart >= 5).toBe(true);
+  }
+});
+
+test("no line of a chart of dots goes through a name", () => {
+  const row = { value: 0.4, low: 0.2, high: 0.9, title: "t", series: 1 };
+  const scene = dots(340, ["a", "a name as long as this one", "b"].map((name) => ({ ...row, name })), 0.25, "share", String);
+  const names = scene.shapes.flatMap((own) => (own.is === "text" && own.x === 0 ? [own] : []));
+  const lines = scene.shapes.flatMap((own) => (own.is === "path" && own.d[0]![0] === own.d[1]![0] ? [own.d] : []));
+  expect(names).toHaveLength(3);
+  expect(lines.length).toBeGreaterThan(5);
+  for (const { y, words } of names) for (const [[x, from], [, to]] of lines as [[number, number], [number, number]][]) {
+    expect(x > 6 * (words.length - 2) || to <= y - 9 || from >= y + 2).toBe(true);
+  }
+});
+
 test("values lie between the ends of their intervals, at any width", () => {
   for (const width of [320, 860]) {
     const row = { name: "a", value: 0.4, low: 0.2, high: 0.9, title: "t", series: 1 };
