@@ -99,7 +99,8 @@ export class AmplifyView {
       const { desired, undesired } = sides(pair);
       return [pair.problem, pair.question, pair.answer, pair.greedy_right ? 1 : 0, undesired, desired, pair.before];
     });
-    return table(["Undesired token and desired one ", tableButton(head, all, file)], ["Pair", "Token", "Question"], rows, [0, 1, 2]);
+    const part = shown.length > ROWS ? `: ${count(rows.length)} of ${count(shown.length)}; the Next button goes through all` : "";
+    return table([`Undesired token and desired one${part} `, tableButton(head, all, file)], ["Pair", "Token", "Question"], rows, [0, 1, 2]);
   }
 
   private chosen(width: number): Child[] {

@@ -34,12 +34,18 @@ export function nodeList(
   });
   const file = `nodes-${about.circuit.name}`;
   const ranked = about.circuit.of === "edges" || about.circuit.scored;
-  const caption: Child[] = [ranked ? "Nodes, strongest first " : "Nodes, site by site ", tableButton(head, () => names.map(values), file)];
+  const caption: Child[] = [`Nodes, ${ranked ? "strongest first" : "site by site"}${drawnOf(about.circuit, names.length)} `, tableButton(head, () => names.map(values), file)];
   const turning = pages > 1 && el("p", { class: "turn" },
     button("‹ Before", () => turn(here - 1), { disabled: here === 0 }),
     ` ${count(here + 1)} of ${count(pages)} `,
     button("Next ›", () => turn(here + 1), { disabled: here === pages - 1 }));
   return [table(caption, head, shown), turning];
+}
+
+/** What the table, which follows the picture, leaves out of a circuit. */
+export function drawnOf(circuit: AnyCircuit, drawn: number): string {
+  const all = circuit.of === "nodes" ? circuit.ranked.length : drawn;
+  return drawn < all ? `: the ${count(drawn)} that are drawn of ${count(all)}` : "";
 }
 
 export function markChosen(list: HTMLElement, node: string): void {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { nodeGrid } from "../src/grid";
 import { hit } from "../src/graph";
 import { Universe } from "../src/model";
+import { drawnOf } from "../src/list";
 import { UNIVERSE, circuitOf } from "./helpers";
 
 // the page's colours are read from its style, of which there is none here
@@ -58,4 +59,10 @@ test("an edge is hit along its curve", () => {
   expect(hit(graph, [50, 40], 3, graph.edges)).toEqual({ edge: graph.edges[0] });
   expect(hit(graph, [50, 70], 3, graph.edges)).toBeNull();
   expect(hit(graph, [50, 40], 3, [])).toBeNull();
+});
+
+test("a table of nodes tells how many are left out", async () => {
+  const circuit = await circuitOf([0, 4, 5]);
+  expect(drawnOf(circuit, 2)).toBe(": the 2 that are drawn of 3");
+  expect(drawnOf(circuit, 3)).toBe("");
 });
