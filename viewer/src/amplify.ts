@@ -74,7 +74,7 @@ export class AmplifyView {
     const at = Math.min(Math.max(Number(parts.get("pair")) || 1, 1), shown.length);
     const go = (to: number) => parts.set({ pair: String(((to - 1 + shown.length) % shown.length) + 1) });
     const turning = el("p", { class: "turn" },
-      button("‹ Before", () => go(at - 1)), ` ${count(at)} of ${count(shown.length)} `, button("Next ›", () => go(at + 1)));
+      button("‹ Previous", () => go(at - 1)), ` ${count(at)} of ${count(shown.length)} `, button("Next ›", () => go(at + 1)));
     const reading = el("article", { class: "pair", tabindex: 0, "aria-label": `Pair ${at}. Press N for the next one, P for the one before.` },
       turning, pairText(shown[at - 1]!));
     reading.addEventListener("keydown", (event) => {

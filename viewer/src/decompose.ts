@@ -119,11 +119,11 @@ export class DecomposeView {
     }));
     const all = () => sorted.map((at): Value[] => columns.map(([, of]) => of(at)));
     const parted = learned.tensors.length > 1 ? "; the last columns are the parts of its energy, tensor by tensor" : "";
-    const caption: Child[] = [`All directions; a head sorts them${parted} `, tableButton(head, all, `directions-${learned.name}`)];
+    const caption: Child[] = [`All directions; a click on a column’s heading sorts them${parted} `, tableButton(head, all, `directions-${learned.name}`)];
     return el("div", {},
       sortable(caption, head, rows, order, (to) => parts.set({ sort: writeOrder(to), page: "" })),
       pages > 1 && el("p", { class: "turn" },
-        button("‹ Before", () => turn(page - 1)), ` ${count(page)} of ${count(pages)} `, button("Next ›", () => turn(page + 1))));
+        button("‹ Previous", () => turn(page - 1)), ` ${count(page)} of ${count(pages)} `, button("Next ›", () => turn(page + 1))));
   }
 
   private facts(learned: LearnedTree, known: Known, direction: number): Child[] {

@@ -36,7 +36,7 @@ export function nodeList(
   const ranked = about.circuit.of === "edges" || about.circuit.scored;
   const caption: Child[] = [`Nodes, ${ranked ? "strongest first" : "site by site"}${drawnOf(about.circuit, names.length)} `, tableButton(head, () => names.map(values), file)];
   const turning = pages > 1 && el("p", { class: "turn" },
-    button("‹ Before", () => turn(here - 1), { disabled: here === 0 }),
+    button("‹ Previous", () => turn(here - 1), { disabled: here === 0 }),
     ` ${count(here + 1)} of ${count(pages)} `,
     button("Next ›", () => turn(here + 1), { disabled: here === pages - 1 }));
   return [table(caption, head, shown), turning];
