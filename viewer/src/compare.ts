@@ -6,7 +6,7 @@ import { button, el, name, replace, select, table } from "./dom";
 import type { Child } from "./dom";
 import type { Store } from "./hash";
 import { layerScene } from "./layers";
-import { LOSSES, MEASURES, methodsOf, paretoScene } from "./methods";
+import { LOSSES, MEASURES, comparable, methodsOf, paretoScene } from "./methods";
 import type { Measure } from "./methods";
 import type { AnyCircuit, Run } from "./model";
 import { dot, legend } from "./parts";
@@ -65,6 +65,7 @@ export class CompareView {
     const width = widthIn(this.element);
     const drawn = paretoScene(width, rows, across, up);
     const methods = methodsOf(rows);
+    const apart = comparable(rows, across).length > 1;
     const head = ["Circuit", "Method", "Nodes or edges", "Share", "KL", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
     const cells = (row: ProofRow) => [
       row.circuit || row.name, row.method, row.size, row.share, row.kl[0], row.accuracy, row.without, row.seconds, row.peak_mb,
@@ -81,7 +82,9 @@ export class CompareView {
       controls,
       legend(methods, dot),
       el("figure", { class: "plot" },
-        el("figcaption", {}, "Low and to the left is better; the line joins what no other circuit beats in both. Whiskers are 95% intervals. ",
+        el("figcaption", {}, `Low and to the left is better; a dashed line joins what no other circuit${apart ? " of its universe" : ""} beats in both. `,
+          apart && `${across[0] === "size" ? "Sizes" : "Shares"} of different universes, such as of nodes and of edges, are not of the same whole. `,
+          "Whiskers are 95% intervals. ",
           pictureButtons(() => paretoScene(width, rows, across, up), `methods-${task}`)),
         probed(drawn, `Circuits of ${isolated(task)} by ${across[1]} and ${up[1]}; the numbers are in the table below`)),
       table(caption, head, shown, [0, 1]),

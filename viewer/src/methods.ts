@@ -30,12 +30,24 @@ export function methodsOf(rows: ProofRow[]): string[] {
   return [...new Set(rows.map((row) => row.method || row.circuit))];
 }
 
+/** Of a share or a size: of how many nodes or edges it is; circuits of one universe have one number. */
+function wholeOf(row: ProofRow): number {
+  return Math.round(row.size / row.share);
+}
+
+/** Rows that a measure compares: sizes and shares do so within one universe only. */
+export function comparable(rows: ProofRow[], across: Measure): ProofRow[][] {
+  if (across[0] !== "share" && across[0] !== "size") return [rows];
+  const found = new Map<number, ProofRow[]>();
+  for (const row of rows) found.set(wholeOf(row), [...(found.get(wholeOf(row)) ?? []), row]);
+  return [...found.values()];
+}
+
 export function paretoScene(width: number, rows: ProofRow[], across: Measure, up: Measure): Scene {
   const labels = shortNames(rows.map((row) => row.circuit || row.name));
   const told = rows.filter((row) => across[2](row) !== null && up[2](row) !== null);
   const methods = methodsOf(rows);
   const all = told.map((row) => ({ x: across[2](row)!, y: up[2](row)! }));
-  const best = new Set(front(all));
   const found = methods.map((method, place): Series => ({
     name: method,
     colour: series(place),
@@ -57,14 +69,15 @@ export function paretoScene(width: number, rows: ProofRow[], across: Measure, up
     return { words: measure[1], log, write: measure[3] === nats ? number : measure[3] };
   };
   const lows = up[0] === "kl" ? told.map((row) => Math.max(row.kl[1] ?? 0, 0)) : [];
-  const stairs = (frame: Frame): Shape[] => {
-    const at = [...best].map((place) => all[place]!).sort((a, b) => a.x - b.x);
+  const stairs = (frame: Frame): Shape[] => comparable(told, across).flatMap((group): Shape[] => {
+    const own = group.map((row) => all[told.indexOf(row)]!);
+    const at = front(own).map((place) => own[place]!).sort((a, b) => a.x - b.x);
     const steps = at.flatMap((point, place): [number, number][] => {
       const before = at[place - 1];
       const here: [number, number] = [frame.x(point.x), frame.y(point.y)];
       return before ? [[here[0], frame.y(before.y)], here] : [here];
     });
     return steps.length > 1 ? [{ is: "path", d: steps, stroke: theme().muted, width: 1.25, dash: [5, 4] }] : [];
-  };
+  });
   return chart(width, found, axis(across, all.map((own) => own.x)), axis(up, [...all.map((own) => own.y), ...lows]), stairs);
 }

@@ -3,7 +3,7 @@ import { chart } from "../src/chart";
 import type { Series } from "../src/chart";
 import type { ProofRow, UniverseTree } from "../src/data";
 import { layerScene } from "../src/layers";
-import { LOSSES, MEASURES, paretoScene } from "../src/methods";
+import { LOSSES, MEASURES, comparable, paretoScene } from "../src/methods";
 import type { Scene, Shape } from "../src/scene";
 import { world } from "../src/sets";
 import { axisWords, termWords } from "../src/terms";
@@ -33,9 +33,9 @@ describe("on a logarithmic axis", () => {
   });
 });
 
-function row(name: string, share: number, kl: [number, number, number]): ProofRow {
+function row(name: string, share: number, kl: [number, number, number], whole = 9000): ProofRow {
   return {
-    name: `${name}.proof`, circuit: name, method: name.split(".")[1]!, task: "t", split: "s", replacement: "zero", n: 9, size: 9, share, kl,
+    name: `${name}.proof`, circuit: name, method: name.split(".")[1]!, task: "t", split: "s", replacement: "zero", n: 9, size: share * whole, share, kl,
     full: 1, accuracy: 1, recovery: 1, without: 0, seconds: 1, peak_mb: 1,
   };
 }
@@ -57,6 +57,16 @@ function labelBoxes(scene: Scene): Box[] {
 const meet = (a: Box, b: Box) => a[0] < b[2] && a[2] > b[0] && a[1] < b[3] && a[3] > b[1];
 
 describe("methods against each other", () => {
+  test("circuits of one universe alone are joined, but for what they cost", () => {
+    const nodes = [row("a.x", 0.2, [0.3, 0.2, 0.4]), row("b.x", 0.5, [0.1, 0, 0.2])];
+    const edges = [row("c.y", 0.01, [0.2, 0.1, 0.3], 70_000), row("d.y", 0.9, [0.05, 0, 0.1], 70_000)];
+    const fronts = (measure: number) => paretoScene(860, [...nodes, ...edges], MEASURES[measure]!, LOSSES[0]!).shapes
+      .filter((own) => own.is === "path" && own.dash);
+    expect(MEASURES.map(([key], measure) => [key, fronts(measure).length])).toEqual([["share", 2], ["size", 2], ["seconds", 0], ["peak_mb", 0]]);
+    expect(comparable([...nodes, ...edges], MEASURES[0]!)).toEqual([nodes, edges]);
+    expect(comparable([...nodes, ...edges], MEASURES[2]!)).toHaveLength(1);
+  });
+
   const scene = paretoScene(860, ROWS, MEASURES[0]!, LOSSES[0]!);
 
   test("labels lose what all names share", () => {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { nodeGrid } from "../src/grid";
 import { hit } from "../src/graph";
-import { Universe } from "../src/model";
 import { drawnOf } from "../src/list";
+import { Universe } from "../src/model";
 import { UNIVERSE, circuitOf } from "./helpers";
 
 // the page's colours are read from its style, of which there is none here
