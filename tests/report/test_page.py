@@ -94,7 +94,8 @@ def test_two_models_say_which_stage_is_whose(tmp_path: Path) -> None:
     assert "StageloadModelsmollm2" in text and "StagedenseModelsmollm2" in text
     asked = one | {"dense": stage("load"), "task": stage("task", inputs={"model": "dense"})}
     assert (
-        "How well model dense does on ioi/validation, n = " in Page(page_of(tmp_path, asked)).text
+        "How well the model of stage dense does on ioi/validation, n = "
+        in Page(page_of(tmp_path, asked)).text
     )
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from ._amplified import Gain
 from ._evidence import Evidence
 from ._html import Html, join, name, tag
-from ._model_sentences import changed, gain_of, is_random
+from ._model_sentences import changed, gain_of, is_as_before
 from ._results import Results
 from ._text import percent, span
 
@@ -71,21 +72,30 @@ def _of(found: Evidence) -> Iterator[tuple[str, Html]]:
 
 
 def _of_gains(results: Results) -> Iterator[tuple[str, Html]]:
-    """Of the first update of components that were found, beside those of random ones."""
-    beside = [stage for stage in results.of_kind("solve") if "gain" in stage.metrics]
-    random = [gain_of(stage) for stage in beside if is_random(results, stage)]
-    found = [s for s in beside if changed(results, s) and not is_random(results, s)]
-    if not found or not random:
-        return
-    own, best = gain_of(found[0]), max(random, key=lambda gain: gain.points.value)
-    if best.points.value >= own.points.low:
+    """Of updates of components that were found, each beside those of random ones in their place."""
+    pairs = list(_beside_random(results))
+    equal = [(own, drawn) for own, drawn in pairs if drawn.points.value >= own.points.low]
+    if equal:
+        own, drawn = equal[0]
+        times = f" (in {len(equal)} of {len(pairs)} cases)" if len(pairs) > 1 else ""
         yield (
-            "Updates of random components do as well",
+            f"Updates of random components do as well{times}",
             join(
-                f"One gains {best.cells[0]} points, not below the interval of the components that "
+                f"One gains {drawn.cells[0]} points, not below the interval of the components that "
                 f"were found, {own.cells[0]}, so their choice is not shown to matter."
             ),
         )
+
+
+def _beside_random(results: Results) -> Iterator[tuple[Gain, Gain]]:
+    beside = [stage for stage in results.of_kind("solve") if "gain" in stage.metrics]
+    circuits = [changed(results, stage) for stage in beside]
+    for stage, circuit in zip(beside, circuits, strict=True):
+        if circuit is None or circuit.kind == "random" or is_as_before(results, stage):
+            continue
+        for other, drawn in zip(beside, circuits, strict=True):
+            if drawn and drawn.kind == "random" and results.circuit_of(drawn) is circuit:
+                yield gain_of(stage), gain_of(other)
 
 
 def _over(chance: float) -> str:

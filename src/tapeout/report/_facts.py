@@ -94,7 +94,7 @@ def _models(results: Results) -> list[Html]:
 def _of(results: Results, stage: Stage) -> Html:
     """Whose answers a task's are, where there are several models."""
     model = results.input(stage, "model", *MODELS) if len(results.models) > 1 else None
-    return join("model ", name(model.name)) if model else Html("the full model")
+    return join("the model of stage ", name(model.name)) if model else Html("the full model")
 
 
 def _task(task: Task, defined: dict[str, str], stage: str, model: Html) -> Html:

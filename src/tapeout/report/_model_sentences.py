@@ -51,11 +51,11 @@ def gained(results: Results) -> list[Html]:
     if not change or not circuit:
         return [join(said, ".")]
     touched = share(circuit.metrics.finite("share"))
-    if "step" in change.metrics and not change.metrics.whole("step"):
+    if is_as_before(results, first):
         why = ", since no step of its update did better on validation: it is its base."
         return [join(said, why)]
     sentences = [join(said, f", by an update of {touched} of the components.")]
-    random = [stage for stage in beside[1:] if is_random(results, stage)]
+    random = [stage for stage in beside[1:] if _is_random(results, stage)]
     if len(random) == 1:
         sentences.append(Html(f"Updates of as many random ones gain {_gain(random[0])} points."))
     elif random:
@@ -68,7 +68,13 @@ def gained(results: Results) -> list[Html]:
     return sentences
 
 
-def is_random(results: Results, stage: Stage) -> bool:
+def is_as_before(results: Results, stage: Stage) -> bool:
+    """Whether the update of the model that a stage ran chose to change nothing."""
+    model = results.input(stage, "model", *MODELS)
+    return model is not None and "step" in model.metrics and not model.metrics.whole("step")
+
+
+def _is_random(results: Results, stage: Stage) -> bool:
     """Whether a stage solves problems with a model of which random components were changed."""
     circuit = changed(results, stage)
     return circuit is not None and circuit.kind == "random"
