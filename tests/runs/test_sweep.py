@@ -66,8 +66,8 @@ def test_edges_are_swept_by_their_preset(swept, tmp_path):
 
 KILLED = """
 import json, os, signal, sys
-from tapeout.runs import _run, parse_recipe, run_recipe
-_run.INTERVAL = 0
+from tapeout.runs import _log, parse_recipe, run_recipe
+_log.INTERVAL = 0
 def watch(event, stage, **details):
     if stage == "scores" and event == "progress" and details["done"] >= 175:
         os.kill(os.getpid(), signal.SIGKILL)
