@@ -20,14 +20,14 @@ def crossed(results: Results) -> list[Html]:
             n = f"nats a token (n = {found.tokens:,} tokens)"
             sentences.append(Html(f"{said}: {joined(ways)}, {n}."))
     for _, found in results.steered[:1]:
-        beside = [abs(some.moved.value) for some in found.random]
+        beside = [abs(some.turned.value) for some in found.random]
         control = f"; {len(beside)} random ones by {number(max(beside))} at most" if beside else ""
         said = join(
             "Steering through ",
             name(found.chosen.channel),
             f" moves the other answer’s probability by {found.chosen.moved} on ",
             name(found.split),
-            f" (n = {found.n:,}){control}.",
+            f" (n = {found.n:,}), and its part of both answers by {found.chosen.turned}{control}.",
         )
         sentences.append(said)
     return sentences
