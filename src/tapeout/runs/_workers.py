@@ -224,6 +224,7 @@ def _portable(error: Exception) -> Exception:
     if not isinstance(error, TapeoutError):
         error.add_note("".join(traceback.format_exception(error)))
     try:
+        # what the pipe does too; an error that cannot be made again would break it there
         return pickle.loads(pickle.dumps(error))
     except Exception:
         return RunError(f"{type(error).__name__}: {error}")
