@@ -36,8 +36,8 @@ def test_side_by_side_gives_the_same_numbers(source, tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     at_once, start = [], _Processes.start
 
-    def counted(self, planned, keep, *, alone):
-        start(self, planned, keep, alone=alone)
+    def counted(self, planned, keep):
+        start(self, planned, keep)
         at_once.append({running.name for running in self.running})
 
     monkeypatch.setattr(_Processes, "start", counted)
@@ -76,8 +76,7 @@ class Held(Workers):
     def running(self):
         return self.held
 
-    def start(self, planned, keep, *, alone):
-        assert alone or len(self.held) or planned.name == "one"
+    def start(self, planned, keep):
         self.held = [*self.held, planned]
         self.free = len(self.held) < 2
 
@@ -117,7 +116,8 @@ def test_what_a_model_cannot_do_is_told_and_the_rest_goes_on(too_hard, tmp_path)
     assert "below 110%" in unreached["one-task"] and len(unreached) == 1
 
 
-def test_a_process_that_is_killed_is_told_and_loses_nothing_else(source, tmp_path):
+def test_a_process_that_is_killed_is_told_and_loses_nothing_else(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     recipe = parse_recipe(source)
     model, task = recipe.stages[:2]
     store, said = Store(tmp_path / ".stages"), []
@@ -127,16 +127,18 @@ def test_a_process_that_is_killed_is_told_and_loses_nothing_else(source, tmp_pat
 
     Session(store).run(model, tell)
     with workers(2, store, tell) as some:
-        some.start(task, {model.key}, alone=True)
+        some.start(task, {model.key})
         (process,) = some._busy
         os.kill(process.process.pid, signal.SIGKILL)
         ((planned, error),) = some.ended()
         assert planned is task and some.free and not some.running
         assert isinstance(error, RunError) and "exit code -9" in str(error)
         assert said[-1] == ("failed", "task")
-        some.start(task, {model.key}, alone=True)
+        some.start(task, {model.key})
         assert some.ended() == [(task, None)]
-    assert store.record(task) and said[-1] == ("done", "task")
+    record = store.record(task)
+    assert record and said[-1] == ("done", "task")
+    assert record["machine"]["threads"] == 2  # it began with one: another could have come beside it
 
 
 class Torn(Exception):

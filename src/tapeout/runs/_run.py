@@ -87,7 +87,6 @@ class _Run:
         if not self.left:
             return
         ready = [planned for planned in self.left if self._ready(planned)]
-        alone = len(ready) == 1 and not at_work.running
         for planned in ready:
             if not at_work.free:
                 break
@@ -95,7 +94,7 @@ class _Run:
             if planned.key not in {other.key for other in at_work.running}:
                 keep = read_by(self.left)
                 self.left.remove(planned)
-                at_work.start(planned, keep, alone=alone)
+                at_work.start(planned, keep)
 
     def end(self, planned: Planned, error: Exception | None) -> None:
         """A stage has run."""

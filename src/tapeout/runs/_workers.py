@@ -42,18 +42,17 @@ class Workers(ABC):
         """Whether one more can start."""
 
     @abstractmethod
-    def start(self, planned: Planned, keep: set[str], *, alone: bool) -> None:
+    def start(self, planned: Planned, keep: set[str]) -> None:
         """Run a stage whose inputs are finished.
 
         Args:
             planned: the stage.
             keep: keys of the artifacts that it or later stages may read.
-            alone: nothing else can run meanwhile, so it may have all cores.
         """
 
     @abstractmethod
     def ended(self) -> Ended:
-        """Wait until at least one has ended."""
+        """Wait until at least one has ended; none starts meanwhile."""
 
 
 def workers(jobs: int, store: Store, tell: Watcher) -> Workers:
@@ -79,7 +78,7 @@ class _Here(Workers):
     def free(self) -> bool:
         return not self._ended
 
-    def start(self, planned: Planned, keep: set[str], *, alone: bool) -> None:
+    def start(self, planned: Planned, keep: set[str]) -> None:
         self._session.leave_all_but(keep)
         try:
             self._session.run(planned, self._tell)
@@ -98,6 +97,11 @@ class _Job:
     planned: Planned
     keep: set[str]
     threads: int
+
+
+@dataclass(frozen=True)
+class _Threads:
+    count: int
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,9 @@ class _Process:
 class _Processes(Workers):
     """Processes that start when they are needed and share the threads of this one.
 
-    A stage that has others beside it gets its share of the threads for as long as it runs: threads
-    beyond the cores wait for each other, which takes several times as long.
+    Threads beyond the cores wait for each other, which takes several times as long; so every stage
+    starts with its share of them, and gets those that are free, or gives them back, when it next
+    tells of its progress.
     """
 
     def __init__(self, jobs: int, store: Store, tell: Watcher) -> None:
@@ -150,14 +155,22 @@ class _Processes(Workers):
     def free(self) -> bool:
         return len(self._busy) < self._jobs
 
-    def start(self, planned: Planned, keep: set[str], *, alone: bool) -> None:
+    def start(self, planned: Planned, keep: set[str]) -> None:
         worker = self._idle.pop() if self._idle else self._another()
         self._busy[worker] = planned
-        threads = self._threads if alone else max(1, self._threads // self._jobs)
+        self._send(worker, _Job(planned, keep, self._share(self._jobs)))
+
+    def _share(self, stages: int) -> int:
+        return max(1, self._threads // stages)
+
+    @staticmethod
+    def _send(worker: _Process, what: "_Job | _Threads") -> None:
         with suppress(OSError):  # one that has died meanwhile is met by `ended`
-            worker.pipe.send(_Job(planned, keep, threads))
+            worker.pipe.send(what)
 
     def ended(self) -> Ended:
+        for worker in self._busy:
+            self._send(worker, _Threads(self._share(len(self._busy))))
         found: Ended = []
         while not found:
             ready = wait([worker.pipe for worker in self._busy])
@@ -204,10 +217,14 @@ def _work(pipe: "Connection[Any, Any]", root: Path) -> None:
 
     def tell(event: str, stage: str, **details: Any) -> None:
         pipe.send(_Said(event, stage, details))
+        while pipe.poll():
+            torch.set_num_threads(pipe.recv().count)
 
     with suppress(EOFError, OSError):
         while True:
-            job: _Job = pipe.recv()
+            job: _Job | _Threads = pipe.recv()
+            if isinstance(job, _Threads):
+                continue  # for the stage before, which has ended meanwhile
             torch.set_num_threads(job.threads)
             session.leave_all_but(job.keep)
             try:
