@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from tapeout.verify import drift_on, effect_on
+from tapeout.verify import drift_from, drift_on, effect_on
 
 from ..tiny import Sizes
 from ..words import learnable, word_model, word_task
@@ -49,6 +49,18 @@ def test_accuracy_and_distance_are_those_of_each_example(case):
     plain = found.to_dict()
     assert plain["split"] == split.name and plain["kl_to_base"]["n"] == len(split)
     assert plain["gain"]["value"] == plain["changed"]["value"] - plain["base"]["value"]
+
+
+def test_the_base_runs_once_for_several_changed_models(case):
+    base, changed, split = case
+    drift, ran = drift_from(base, split), []
+    hook = base.hf.register_forward_hook(lambda *_: ran.append(1))
+    far = drift(changed)
+    once = len(ran)
+    assert drift(changed) == far and far.value > 0 and once
+    assert drift(base).value == pytest.approx(0, abs=1e-6)
+    hook.remove()
+    assert len(ran) == 2 * once  # as often again as the changed model itself
 
 
 def test_a_model_beside_itself_has_not_changed(case):

@@ -9,7 +9,7 @@ from typing import Any
 from ..models import Model
 from ..reasoning import ProblemSplit, ReasoningTask
 from ..tasks import Split
-from ..verify import Share, drift_on
+from ..verify import Share, drift_from
 from ._improving import Evaluate
 from ._log import Log
 from ._solver import Solver
@@ -122,8 +122,10 @@ def staying_near(evaluate: Evaluate, base: Model, splits: Sequence[Split], most:
         most: nats of KL from the base, as a mean over a split, that a model may come to.
     """
 
+    drifts = [drift_from(base, split) for split in splits]
+
     def score(model: Model) -> float:
-        near = all(drift_on(base, model, split).value <= most for split in splits)
+        near = all(drift(model).value <= most for drift in drifts)
         return evaluate(model) if near else -math.inf
 
     return score

@@ -4,7 +4,7 @@ from ._calibrated import Calibrated, with_and_without
 from ._calibration import Calibrating, Calibration, calibrate
 from ._controls import random_like
 from ._distance import distance_from
-from ._effect import Effect, drift_on, effect_on
+from ._effect import Effect, drift_from, drift_on, effect_on
 from ._evaluate import Outcome, evaluate, prefix_only
 from ._faithfulness import MIB_SHARES, Faithfulness, faithfulness
 from ._frontier import GRID, Frontier, Point, frontier
@@ -49,6 +49,7 @@ __all__ = [
     "calibrate",
     "circuit_loss",
     "distance_from",
+    "drift_from",
     "drift_on",
     "effect_on",
     "evaluate",

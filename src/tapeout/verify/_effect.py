@@ -1,10 +1,11 @@
 """What a change of a model did to a task or a text."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..models import Model
-from ..tasks import Split
+from ..tasks import Metric, Split
 from ._distance import distance_from
 from ._evaluate import Outcome, evaluate
 from ._intervals import Average, Share
@@ -53,7 +54,7 @@ def effect_on(base: Model, changed: Model, split: Split) -> Effect:
         split: the examples.
     """
     before = evaluate(base, split, batch_size=_rows(split))
-    after = _beside(base, changed, split)
+    after = _measured(changed, split, distance_from(base))
     return Effect(
         split=split.name,
         criterion=split.criterion.name,
@@ -69,11 +70,17 @@ def drift_on(base: Model, changed: Model, split: Split) -> Average:
 
     The mean is over the split's examples (a text's windows), as is its 95% interval.
     """
-    return _beside(base, changed, split).average("kl_to_base")
+    return drift_from(base, split)(changed)
 
 
-def _beside(base: Model, changed: Model, split: Split) -> Outcome:
-    return evaluate(changed, split, metrics=[distance_from(base)], batch_size=_rows(split))
+def drift_from(base: Model, split: Split) -> Callable[[Model], Average]:
+    """`drift_on` of one changed model after another, for which the base runs once."""
+    distance = distance_from(base)
+    return lambda changed: _measured(changed, split, distance).average("kl_to_base")
+
+
+def _measured(changed: Model, split: Split, distance: Metric) -> Outcome:
+    return evaluate(changed, split, metrics=[distance], batch_size=_rows(split))
 
 
 def _rows(split: Split) -> int:
