@@ -65,7 +65,9 @@ export class CompareView {
     const width = widthIn(this.element);
     const drawn = paretoScene(width, rows, across, up);
     const methods = methodsOf(rows);
-    const apart = comparable(rows, across).length > 1;
+    const models = new Set(rows.map((row) => row.model)).size;
+    const apart = comparable(rows, across).length > models;
+    const within = [models > 1 && "model", apart && "universe"].filter(Boolean).join(" and ");
     const head = ["Circuit", "Method", "Nodes or edges", "Share", "KL", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
     const cells = (row: ProofRow) => [
       row.circuit || row.name, row.method, row.size, row.share, row.kl[0], row.accuracy, row.without, row.seconds, row.peak_mb,
@@ -82,7 +84,7 @@ export class CompareView {
       controls,
       legend(methods, dot),
       el("figure", { class: "plot" },
-        el("figcaption", {}, `Low and to the left is better; a dashed line joins what no other circuit${apart ? " of its universe" : ""} beats in both. `,
+        el("figcaption", {}, `Low and to the left is better; a dashed line joins what no other circuit${within && ` of its ${within}`} beats in both. `,
           apart && `${across[0] === "size" ? "Sizes" : "Shares"} of different universes, such as of nodes and of edges, are not of the same whole. `,
           "Whiskers are 95% intervals. ",
           pictureButtons(() => paretoScene(width, rows, across, up), `methods-${task}`)),

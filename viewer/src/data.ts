@@ -118,6 +118,8 @@ export type CircuitTree = NodeCircuitTree | EdgeCircuitTree;
 export interface ProofRow {
   name: string;
   circuit: string;
+  /** The stage whose model it is of. */
+  model: string;
   method: string;
   task: string;
   split: string;

@@ -35,11 +35,14 @@ function wholeOf(row: ProofRow): number {
   return Math.round(row.size / row.share);
 }
 
-/** Rows that a measure compares: sizes and shares do so within one universe only. */
+/** Rows that a measure compares: those of one model, and sizes and shares within one universe only. */
 export function comparable(rows: ProofRow[], across: Measure): ProofRow[][] {
-  if (across[0] !== "share" && across[0] !== "size") return [rows];
-  const found = new Map<number, ProofRow[]>();
-  for (const row of rows) found.set(wholeOf(row), [...(found.get(wholeOf(row)) ?? []), row]);
+  const sized = across[0] === "share" || across[0] === "size";
+  const found = new Map<string, ProofRow[]>();
+  for (const row of rows) {
+    const key = `${sized ? wholeOf(row) : ""} ${row.model}`;
+    found.set(key, [...(found.get(key) ?? []), row]);
+  }
   return [...found.values()];
 }
 

@@ -35,7 +35,7 @@ describe("on a logarithmic axis", () => {
 
 function row(name: string, share: number, kl: [number, number, number], whole = 9000): ProofRow {
   return {
-    name: `${name}.proof`, circuit: name, method: name.split(".")[1]!, task: "t", split: "s", replacement: "zero", n: 9, size: share * whole, share, kl,
+    name: `${name}.proof`, circuit: name, model: "dense", method: name.split(".")[1]!, task: "t", split: "s", replacement: "zero", n: 9, size: share * whole, share, kl,
     full: 1, accuracy: 1, recovery: 1, without: 0, seconds: 1, peak_mb: 1,
   };
 }
@@ -65,6 +65,8 @@ describe("methods against each other", () => {
     expect(MEASURES.map(([key], measure) => [key, fronts(measure).length])).toEqual([["share", 2], ["size", 2], ["seconds", 0], ["peak_mb", 0]]);
     expect(comparable([...nodes, ...edges], MEASURES[0]!)).toEqual([nodes, edges]);
     expect(comparable([...nodes, ...edges], MEASURES[2]!)).toHaveLength(1);
+    const other = nodes.map((own) => ({ ...own, model: "sparse" }));
+    for (const measure of MEASURES) expect(comparable([...nodes, ...other], measure)).toEqual([nodes, other]);
   });
 
   const scene = paretoScene(860, ROWS, MEASURES[0]!, LOSSES[0]!);

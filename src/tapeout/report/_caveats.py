@@ -7,7 +7,7 @@ from ._evidence import Evidence
 from ._html import Html, join, name, tag
 from ._model_sentences import changed, gain_of, is_as_before
 from ._results import Results
-from ._text import percent, span
+from ._text import number, percent, span
 
 
 def caveats(results: Results) -> list[Html]:
@@ -17,7 +17,7 @@ def caveats(results: Results) -> list[Html]:
     for stage, evidence in results.proofs:
         where = join(" (", name(stage.name), ")") if several else Html()
         found += [join(tag("b", point, where, "."), " ", why) for point, why in _of(evidence)]
-    others = [*_of_gains(results), *_of_cut(results)]
+    others = [*_of_gains(results), *_of_steering(results), *_of_cut(results)]
     return found + [join(tag("b", point, "."), " ", why) for point, why in others]
 
 
@@ -96,6 +96,22 @@ def _beside_random(results: Results) -> Iterator[tuple[Gain, Gain]]:
         for other, drawn in zip(beside, circuits, strict=True):
             if drawn and drawn.kind == "random" and results.circuit_of(drawn) is circuit:
                 yield gain_of(stage), gain_of(other)
+
+
+def _of_steering(results: Results) -> Iterator[tuple[str, Html]]:
+    for stage, found in results.steered:
+        moved = [abs(some.turned.value) for some in found.random]
+        if moved and max(moved) >= found.chosen.turned.low:
+            yield (
+                "Random channels steer as far",
+                join(
+                    f"One moves the part of both answers by {number(max(moved))}, not below the "
+                    f"interval of the channels that were found, {found.chosen.turned.interval} "
+                    "(stage ",
+                    name(stage.name),
+                    "), so their choice is not shown to matter.",
+                ),
+            )
 
 
 def _over(chance: float) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .._results import Results
+from .._results import MODELS, Results
 from ._values import bounds
 
 
@@ -12,12 +12,14 @@ def proofs(results: Results) -> list[dict[str, Any]]:
     for stage, found in results.proofs:
         circuit = results.circuit_of(stage)
         scored = results.stage(circuit.inputs.get("scores", "")) if circuit else None
+        model = results.input(stage, "model", *MODELS)
         makers = [item for item in (scored, circuit) if item is not None]
         peaks = [item.peak_mb for item in makers if item.peak_mb is not None]
         rows.append(
             {
                 "name": stage.name,
                 "circuit": circuit.name if circuit else "",
+                "model": model.name if model else "",
                 "method": scored.metrics.text("method", "") if scored else "",
                 "task": found.setting.task,
                 "split": found.setting.split,
