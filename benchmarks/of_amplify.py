@@ -1,6 +1,6 @@
 """The arms of a finished amplification as a committed result: what each solves beside its base.
 
-tapeout run recipes/NAME.yaml && python benchmarks/of_amplify.py RESULT runs/NAME
+tapeout run recipes/NAME.yaml --jobs 2 && python benchmarks/of_amplify.py RESULT runs/NAME
 """
 
 import json
@@ -23,8 +23,10 @@ def main() -> None:
         arms = [stage for stage in stages.values() if is_arm(stage)]
         rows += [row_of(arm, stages) | components_of(arm, stages, Path(folder)) for arm in arms]
         sys.argv[place] = f"runs/{found['recipe']}"
-        seconds += sum(stage["seconds"] for stage in stages.values())
-        before += f"tapeout run recipes/{found['recipe']}.yaml && "
+        took = seconds_of(Path(folder), stages)
+        print(f"{found['recipe']}: {took / 60:.1f} minutes")
+        seconds += took
+        before += f"tapeout run recipes/{found['recipe']}.yaml --jobs 2 && "
     for row in rows:
         span = f"{100 * row['gain']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
         print(f"{row['arm']:12} {row['localisation']:10} seed {row['seed']}: {span} points")
@@ -33,6 +35,15 @@ def main() -> None:
         average = f"{100 * mean(gains):+.1f}{spread}"
         print(f"{arm:12} {localisation:10} {len(gains)} seeds: {average} points")
     write(name, rows, seconds, before=before)
+
+
+def seconds_of(folder: Path, stages: dict[str, Any]) -> float:
+    """From a run's begin to its end; of one that was stopped meanwhile, what its stages took."""
+    lines = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in lines]
+    if [event["event"] for event in events].count("began") == 1:
+        return events[-1]["time"] - events[0]["time"]
+    return sum(stage["seconds"] for stage in stages.values())
 
 
 def by_arm(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[float]]:

@@ -1,7 +1,8 @@
+import json
 from pathlib import Path
 from typing import Any
 
-from of_amplify import MOST_NAMES, by_arm, components_of, is_arm, row_of
+from of_amplify import MOST_NAMES, by_arm, components_of, is_arm, row_of, seconds_of
 
 from tapeout.circuits import Circuit, Universe
 
@@ -110,3 +111,13 @@ def test_a_small_mask_is_named(tmp_path: Path):
     Circuit.full(universe).save(tmp_path / "stages" / "mask")
     assert components_of(arm, STAGES, tmp_path) == {}
     assert components_of(solve("all", "before", 0.7), STAGES, tmp_path) == {}
+
+
+def test_a_run_takes_from_its_begin_to_its_end(tmp_path: Path) -> None:
+    def took(*events: str) -> float:
+        lines = [json.dumps({"time": 7.5 + at, "event": e}) for at, e in enumerate(events)]
+        (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
+        return seconds_of(tmp_path, {"a": {"seconds": 20.0}, "b": {"seconds": 30.0}})
+
+    assert took("began", "start", "done", "ended") == 3.0
+    assert took("began", "start", "began", "ended") == 50.0  # nobody worked in between
