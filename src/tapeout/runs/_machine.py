@@ -8,10 +8,12 @@ from typing import Any
 
 
 def machine() -> dict[str, Any]:
-    """Versions, processor and threads, as plain values."""
+    """Versions, processor, threads and whose products, as plain values."""
     import torch
 
-    return _fixed() | {"threads": torch.get_num_threads()}
+    from ..products import applies
+
+    return _fixed() | {"threads": torch.get_num_threads(), "onednn": applies()}
 
 
 @cache

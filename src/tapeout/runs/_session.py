@@ -68,11 +68,13 @@ class Session:
             RunError: another process is at work on it.
             TapeoutError: whatever the stage raises.
         """
+        from ..products import fast_products  # PyTorch comes with it
+
         tell("start", planned.name)
         began = time.perf_counter()
         reset_peak()
         try:
-            with self._store.working(planned) as folder:
+            with self._store.working(planned) as folder, fast_products():
                 metrics = planned.stage.run(self._work(planned, folder, tell))
                 seconds = time.perf_counter() - began
                 record = {
