@@ -1,6 +1,6 @@
 """What a finished amplification did to GSM8K: the updates of its masks beside their base.
 
-    tapeout run recipes/amplify-smollm2.yaml
+    tapeout run recipes/amplify-smollm2.yaml --jobs 2
     python benchmarks/gsm8k_beside.py FOLDER runs/amplify-smollm2
 
 FOLDER holds GSM8K's `train.jsonl` and `test.jsonl`; the problems are the first of the shuffled test
@@ -29,6 +29,7 @@ def main() -> None:
 
     import tapeout
     from tapeout.amplify import solve
+    from tapeout.products import fast_products
     from tapeout.reasoning import build
     from tapeout.verify import paired
 
@@ -40,6 +41,7 @@ def main() -> None:
     stages = results["stages"]
     how: dict[str, Any] = {"task": task, "limit": asked.limit, "batch_size": asked.batch}
     source = next(s["settings"]["source"] for s in stages.values() if s["kind"] == "load")
+    solve = fast_products()(solve)
     base = solve(tapeout.load(source, dtype="float32"), task.test, **how)
     print(f"base: {base.accuracy.right} of {base.accuracy.n}", flush=True)
     rows = []
@@ -60,7 +62,7 @@ def main() -> None:
                 "answered_base": sum(base.answered) / len(base.answered),
                 "answered": sum(found.answered) / len(found.answered),
                 "gain": gain["value"],
-                **{key: gain[key] for key in ("low", "high", "gained", "lost")},
+                **{key: gain[key] for key in ("low", "high", "p", "gained", "lost")},
             }
         )
         print(rows[-1], flush=True)
