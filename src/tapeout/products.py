@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 SWITCH = "TAPEOUT_ONEDNN"
+"""The environment variable that overrules the choice: 0 for PyTorch's own products, 1 for oneDNN."""
 LEAST = 2**16
 """Multiplications below which a product is not worth the way through Python."""
 
