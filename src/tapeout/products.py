@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 SWITCH = "TAPEOUT_ONEDNN"
-"""The environment variable that overrules the choice: 0 for PyTorch's own products, 1 for oneDNN."""
+"""The environment variable that overrules the choice: 0 is PyTorch's own library, 1 oneDNN."""
 LEAST = 2**16
 """Multiplications below which a product is not worth the way through Python."""
 
