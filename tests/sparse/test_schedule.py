@@ -20,15 +20,6 @@ def test_density_falls_in_a_line_and_stays():
     assert found[99:] == pytest.approx([0.01] * 101)
 
 
-def test_density_falls_by_one_factor_and_stays():
-    own = schedule(fall="geometric")
-    found = [own.density_at(step) for step in range(200)]
-    assert [after / before for before, after in pairwise([1, *found[:100]])] == pytest.approx(
-        [0.01 ** (1 / 100)] * 100
-    )
-    assert found[99:] == pytest.approx([0.01] * 101)
-
-
 def test_the_rate_is_a_fin():
     own = schedule()
     rates = [own.rate_at(step) for step in range(200)]
@@ -43,10 +34,9 @@ def test_the_rate_is_a_fin():
     anneal=st.floats(0, 1),
     warm_up=st.floats(0, 1),
     steps=st.integers(1, 50),
-    fall=st.sampled_from(["linear", "geometric"]),
 )
-def test_it_ends_where_it_was_asked_to(steps, **settings):
-    own, density = schedule(steps=steps, **settings), settings["density"]
+def test_it_ends_where_it_was_asked_to(density, anneal, warm_up, steps):
+    own = schedule(density=density, anneal=anneal, warm_up=warm_up, steps=steps)
     assert own.density_at(steps - 1) == pytest.approx(density)
     assert all(own.rate_at(step) > 0 for step in range(steps))
     assert all(density <= own.density_at(step) * (1 + 1e-9) for step in range(steps))

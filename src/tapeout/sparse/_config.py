@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import ModelError
-from ._schedule import Fall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +14,7 @@ class SparseTraining:
         steps: updates.
         density: share of weights that stay in the end; 1 trains the dense twin.
         floor: weights that every neuron and attention channel keeps, whatever the density.
-        anneal, fall, warm_up, learning_rate: see `Schedule`.
+        anneal, warm_up, learning_rate: see `Schedule`.
         betas, eps, weight_decay: of AdamW.
         gradient: what is done with the gradient's root mean square over all parameters: it is
             made 1 (`normalised`), held at 1 where it is above (`clipped`), or left (`free`).
@@ -40,7 +39,6 @@ class SparseTraining:
     density: float = 1 / 16
     floor: int = 4
     anneal: float = 0.5
-    fall: Fall = "linear"
     warm_up: float = 0.01
     learning_rate: float = 5e-3
     betas: tuple[float, float] = (0.9, 0.95)

@@ -2,22 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
-
-Fall = Literal["linear", "geometric"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Density falls; the learning rate rises, falls linearly to 0, and is larger the
+    """Density falls linearly; the learning rate rises, falls linearly to 0, and is larger the
     sparser the model is, by the inverse square root of its density ("sharkfin").
 
     Attributes:
         steps: of the training.
         density: share of weights that stay in the end; 1 trains the dense twin.
         anneal: part of all steps over which density falls.
-        fall: `linear` is the paper's; `geometric` by the same factor every step, so that the last
-            tenfold, which costs most, takes as long as the first.
         learning_rate: at density 1, after the warm-up.
         warm_up: part of all steps over which it rises.
 
@@ -29,15 +24,14 @@ class Schedule:
     anneal: float
     learning_rate: float
     warm_up: float
-    fall: Fall = "linear"
 
     def density_at(self, step: int) -> float:
         """After the update of a step."""
         part = min((step + 1) / max(self.anneal * self.steps, 1), 1.0)
-        return self.density**part if self.fall == "geometric" else 1 - part * (1 - self.density)
+        return 1 - part * (1 - self.density)
 
     def rate_at(self, step: int) -> float:
         """Of the update of a step."""
         rise = min((step + 1) / max(self.warm_up * self.steps, 1), 1.0)
-        left = 1 - step / self.steps
-        return self.learning_rate * rise * left / math.sqrt(self.density_at(step))
+        fall = 1 - step / self.steps
+        return self.learning_rate * rise * fall / math.sqrt(self.density_at(step))

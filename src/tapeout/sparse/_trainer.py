@@ -51,7 +51,6 @@ class SparseTrainer:
             steps=config.steps,
             density=config.density,
             anneal=config.anneal,
-            fall=config.fall,
             learning_rate=config.learning_rate,
             warm_up=config.warm_up,
         )
