@@ -152,6 +152,20 @@ def test_a_step_too_far_from_the_base_is_not_kept(
         parse_recipe({"name": "near", "stages": stages})
 
 
+def test_more_answers_than_the_base_states_are_not_asked(recipe: dict[str, Any], tmp_path: Path):
+    given = recipe["stages"]
+    stages = {name: given[name] for name in ("model", "problems", "before")}
+    stages["validated"] = stages["before"] | {"split": "validation", "take": 0}
+    stages |= given
+    stages["amplified"] |= {"before": "validated", "least_answered": 1.0}
+    recipe["stages"] = stages
+    with pytest.raises(RecipeError, match="the base itself states an answer to"):
+        run_recipe(parse_recipe(recipe), tmp_path / "run")
+    stages["amplified"] |= {"least_answered": 1.1}
+    with pytest.raises(RecipeError, match="share of problems"):
+        parse_recipe(recipe)
+
+
 def test_a_step_without_a_score_is_null_in_the_results(
     recipe: dict[str, Any], tmp_path: Path, monkeypatch: Any
 ):

@@ -12,7 +12,7 @@ from tapeout.errors import RunError, TaskError
 from tapeout.runs import _run, parse_recipe, run_recipe
 from tapeout.runs._session import Session
 from tapeout.runs._store import Store
-from tapeout.runs._workers import Workers, _portable, _Processes, workers
+from tapeout.runs._workers import Workers, _Job, _portable, _Processes, workers
 
 from .test_run import events, results, without_times
 
@@ -34,19 +34,24 @@ def branches(source):
 
 def test_side_by_side_gives_the_same_numbers(source, tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    at_once, start = [], _Processes.start
+    at_once, sent, start, send = [], [], _Processes.start, _Processes._send
 
     def counted(self, planned, keep):
         start(self, planned, keep)
         at_once.append({running.name for running in self.running})
 
+    def noted(worker, what):
+        sent.append(what)
+        send(worker, what)
+
     monkeypatch.setattr(_Processes, "start", counted)
+    monkeypatch.setattr(_Processes, "_send", staticmethod(noted))
     recipe = parse_recipe(branches(source))
     finished = run_recipe(recipe, tmp_path / "a" / "run", jobs=2)
     run_recipe(recipe, tmp_path / "b" / "run")
     assert list(finished) == [planned.name for planned in recipe.stages]
     one, two = (without_times(results(tmp_path / x / "run")) for x in "ab")
-    assert one["stages"]["one"].pop("machine")["threads"] == 1
+    assert {what.threads for what in sent if isinstance(what, _Job)} == {1}
     for stage in (*one["stages"].values(), *two["stages"].values()):
         stage.pop("machine", None)  # has the threads
     assert one == two and list(one["stages"]) == list(two["stages"])

@@ -68,7 +68,10 @@ class Improving(ABC):
                 self.scores[self.step] = float(self.evaluate(model))
         score = self.scores[self.step]
         if not math.isfinite(score) and (score != -math.inf or not self.step):
-            raise AmplifyError(f"evaluate gave {score} at step {self.step}: it must be a number")
+            raise AmplifyError(
+                f"evaluate gave {score} at step {self.step}: it must be a number, and the model at "
+                "the start one that may be kept"
+            )
         if self.step and score > self.scores[self.kept]:
             self.kept = self.step
             for name, value in self.values.items():

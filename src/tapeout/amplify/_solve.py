@@ -101,13 +101,26 @@ def solve(
 
 
 def solves(
-    split: ProblemSplit, *, task: ReasoningTask, limit: int = 256, batch_size: int = 32
+    split: ProblemSplit,
+    *,
+    task: ReasoningTask,
+    limit: int = 256,
+    batch_size: int = 32,
+    least_answered: float = 0.0,
 ) -> Evaluate:
-    """The share of a split's problems that a model solves, as a score for `update`."""
+    """The share of a split's problems that a model solves, as a score for `update`.
+
+    Args:
+        split, task, limit, batch_size: as of `solve`.
+        least_answered: the share of the problems to which a model that is kept states an answer,
+            right or wrong.
+    """
 
     def score(model: Model) -> float:
         how: dict[str, Any] = {"task": task, "limit": limit, "batch_size": batch_size}
-        return solve(model, split, **how).accuracy.value
+        found = solve(model, split, **how)
+        answers = sum(found.answered) >= least_answered * len(split)
+        return found.accuracy.value if answers else -math.inf
 
     return score
 

@@ -40,6 +40,8 @@ class Better(Stage):
         watched: tasks or texts on which the model is compared with its base, on their test splits.
         most_kl: nats of KL from the base, on the validation split of any of `watched`, beyond which
             a step is not kept; 0 for any distance.
+        least_answered: share of the validation problems to which an answer is stated, right or
+            wrong, below which a step is not kept.
         rates: learning rates to choose from; none takes `learning_rate`.
         take: only the first so many problems of the validation split; 0 takes all.
         limit, batch_size: most tokens of a solution, and problems at once.
@@ -52,6 +54,7 @@ class Better(Stage):
     before: str = ref("solve", named=True)
     watched: tuple[str, ...] = refs(*TASKS)
     most_kl: float = 0.0
+    least_answered: float = 0.0
     rates: tuple[float, ...] = ()
     take: int = 0
     limit: int = 256
@@ -68,6 +71,8 @@ class Better(Stage):
                 f"most_kl is {self.most_kl}: it must be above 0, and is measured on other tasks or "
                 "on text: name one in `watched`, or leave it out"
             )
+        if not 0 <= self.least_answered <= 1:
+            raise RecipeError(f"least_answered is {self.least_answered}: it is a share of problems")
 
     def search(self, work: Work) -> dict[str, Any]:
         """What every sweep is given: how models are scored, and where it keeps checkpoints."""
@@ -75,7 +80,8 @@ class Better(Stage):
         checkpoints = work.folder / "checkpoints"
         checkpoints.mkdir(exist_ok=True)
         how: dict[str, Any] = {"limit": self.limit, "batch_size": self.batch_size}
-        evaluate = solves(self._validation(work), task=task, **how)
+        least = self.least_answered
+        evaluate = solves(self._validation(work), task=task, least_answered=least, **how)
         if self.most_kl:
             others: list[Task] = work.several("watched")
             base, splits = in_float32(work.inputs["model"]), [it.validation for it in others]
@@ -125,6 +131,11 @@ class Better(Stage):
                 f"solves of {solved['split']} (n = {solved['n']}, limit {solved['limit']}); this "
                 f"needs the base's of {split.name} (n = {len(split)}, limit {self.limit}): name "
                 "such a stage, or leave `before` out"
+            )
+        if (stated := solved["answered"]["value"]) < self.least_answered:
+            raise RecipeError(
+                f"the base itself states an answer to {stated:.1%} of {solved['split']}: choose a "
+                f"least_answered below {self.least_answered:g}, or a larger limit"
             )
         return solved["accuracy"]["value"]
 
