@@ -1,114 +1,148 @@
-"""Every recipe made small, so that each can be run, and its page looked at, on one machine in an hour.
+"""Every recipe made small, so that each can be run, and its page gone through, in an hour or two.
 
-    python benchmarks/small_recipes.py FOLDER recipes/*.yaml
-    for recipe in FOLDER/*.yaml; do tapeout run $recipe --out FOLDER/runs/$(basename $recipe .yaml); done
-    python benchmarks/browse_reports.py FOLDER/runs/*
+    python benchmarks/small_recipes.py recipes/*.yaml --out small
+    python benchmarks/browse_reports.py small/runs/*
 
-(of those that compare methods `tapeout compare $recipe`).
-
-Stages and what they read stay as they are; steps, examples, problems, seeds and widths get fewer, and
-models that need a hub or a GPU give way to ones that are here. What such a run finds means nothing.
+Stages and what they read stay as they are; steps, examples, problems, seeds and widths get fewer,
+and models that need a hub or a GPU give way to ones that are here. What such runs find means
+nothing, and their pages say it all the same: this is for looking at pages. Runs that were stopped
+go on; `--only-write` leaves the recipes alone.
 """
 
 import argparse
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-MOST: dict[str, float] = {
-    "steps": 16, "epochs": 1, "ramp": 8, "validate_every": 4, "train": 96, "validation": 24, "test": 32,
-    "reference": 16, "pairs": 48, "learn": 16, "sample": 16, "scored": 32, "count": 8, "moved": 2,
-    "megabytes": 4, "learned_from": 2, "tokenizer_programs": 4000, "layers": 2, "d_model": 128,
-    "d_head": 16, "length": 128, "batch_size": 32, "masked_batch": 32, "anchor_batch": 8,
-    "crossing": 2, "bisections": 1, "random_seeds": 1, "digits": 3,
+MOST = {
+    "steps": 16, "epochs": 1, "ramp": 4, "validate_every": 4, "train": 96, "validation": 24,
+    "test": 32, "reference": 16, "pairs": 48, "learn": 16, "sample": 16, "scored": 32, "count": 8,
+    "moved": 2, "megabytes": 4, "learned_from": 2, "tokenizer_programs": 4000, "layers": 2,
+    "d_model": 128, "d_head": 16, "length": 128, "batch_size": 32, "masked_batch": 32,
+    "anchor_batch": 8, "crossing": 2, "bisections": 1,
 }  # fmt: skip
-FEWER = {"each": 1, "seeds": 1, "rates": 2, "penalties": 1, "shares": 5}
-"""How many are left of a list: its first, or of `shares` every so manieth."""
-TRAINED = {"base": {"steps": 340}, "reasoner": {"steps": 600}, "train": {"steps": 120}}
-"""Models that have to know something for what is asked of them to have an answer."""
-TOYS = ("toy", "directions")
-"""Kinds that are about several seeds, whose stages are told apart by them."""
+FIRST = {"each": 1, "seeds": 1, "rates": 2, "penalties": 1}
+"""How many are left of a list; of `each`, of every of its names."""
+BY_KIND = {
+    "base": {"steps": 340, "precision": "float32"},
+    "reasoner": {"steps": 20, "precision": "float32"},
+    "train": {"steps": 120},
+    "toy": {"steps": 100, "pairs": 400},
+    "localise": {"epochs": 2, "draws": 2},
+}
+"""Where `steps` is not what counts: an adder has to know some addition."""
+FIXED = {"precision": "float32", "sample_dtype": "float32", "relative": True}
+"""Any processor is quick in the first; what a model hardly knows is kept by no circuit but
+relative to the model."""
+OF_SEEDS = {"toy", "directions"}
+"""Kinds that are about several seeds."""
+AS_IT_IS = ("sparse-2min", "demo")
+PROGRAMS = 4000
+TAPEOUT = Path(sys.executable).with_name("tapeout")
 
 Source = dict[str, Any]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
     parser.add_argument("recipes", type=Path, nargs="+")
+    parser.add_argument("--out", type=Path, default=Path("small"))
+    parser.add_argument("--only-write", action="store_true")
     asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
+    asked.out.mkdir(parents=True, exist_ok=True)
     for path in asked.recipes:
         source = yaml.safe_load(path.read_text(encoding="utf-8"))
-        text = yaml.safe_dump(small(source, path.stem), sort_keys=False)
-        (asked.folder / path.name).write_text(text, encoding="utf-8")
-    print(f"{len(asked.recipes)} recipes in {asked.folder}")
+        source = small(source, path.stem, asked.out / "runs")
+        written = asked.out / path.name
+        written.write_text(yaml.safe_dump(source, sort_keys=False), encoding="utf-8")
+    failed = [] if asked.only_write else [p.stem for p in asked.recipes if not ran(p, asked.out)]
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
-def small(source: Source, name: str) -> Source:
-    """The recipe with fewer of everything, and models that are here."""
-    kinds = {stage.get("kind") for stage in stages_of(source)}
-    keep = {"each"} if kinds & set(TOYS) else set()
-    source = fewer(source, keep)
-    source["name"] = name
+def ran(recipe: Path, out: Path) -> bool:
+    """Run it, with what it says beside its run."""
+    began, verb = time.perf_counter(), "compare" if "methods" in read(out / recipe.name) else "run"
+    (out / "logs").mkdir(exist_ok=True)
+    command = [str(TAPEOUT), verb, str(out / recipe.name), "--out", str(out / "runs" / recipe.stem)]
+    with (out / "logs" / f"{recipe.stem}.txt").open("w") as said:
+        code = subprocess.call([*command, "--jobs", "2"], stdout=said, stderr=said)
+    told = f"failed, see {said.name}" if code else "done"
+    print(f"{recipe.stem}: {told}, {time.perf_counter() - began:.0f} s", flush=True)
+    return not code
+
+
+def read(path: Path) -> Source:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def small(source: Source, name: str, runs: Path) -> Source:
+    """The recipe with fewer of everything, and models that are here; `runs` has those of others."""
+    if name in AS_IT_IS:
+        return source
+    kinds = {stage["kind"] for stage in stages_of(source)}
+    source = fewer(source, keep_seeds=bool(kinds & OF_SEEDS)) | {"name": name}
     for start, change in INSTEAD.items():
         if name.startswith(start):
-            change(source)
+            change(source, runs)
     return source
 
 
 def stages_of(source: Source) -> list[Source]:
-    """All stages, those of a repetition too."""
+    """All stages, those of repetitions too."""
     found: list[Source] = []
     for stage in source.get("stages", {}).values():
         found += stages_of(stage) if "each" in stage else [stage]
     return found
 
 
-def fewer(value: Any, keep: set[str]) -> Any:
+def fewer(value: Any, keep_seeds: bool) -> Any:
+    """Every number and list by its key."""
     if isinstance(value, list):
-        return [fewer(one, keep) for one in value]
+        return [fewer(one, keep_seeds) for one in value]
     if not isinstance(value, dict):
         return value
-    found = {key: fewer(one, keep) for key, one in value.items()}
+    found = {key: fewer(one, keep_seeds) for key, one in value.items()}
     for key, one in found.items():
-        if isinstance(one, int | float) and not isinstance(one, bool) and key in MOST:
-            found[key] = min(one, int(MOST[key]))
-        elif key == "each" and key not in keep:
-            found[key] = {name: values[: FEWER[key]] for name, values in one.items()}
-        elif isinstance(one, list) and key in FEWER and key not in keep:
-            found[key] = (
-                one[:: max(1, len(one) // FEWER[key])] if key == "shares" else one[: FEWER[key]]
-            )
-    if isinstance(found.get("programs"), int) and found["programs"] > 1:
-        found["programs"] = min(found["programs"], 4000)
+        if key in MOST and isinstance(one, int) and not isinstance(one, bool):
+            found[key] = min(one, MOST[key])
+        elif key == "programs" and isinstance(one, int):
+            found[key] = min(one, PROGRAMS)
+        elif key in FIXED and isinstance(one, type(FIXED[key])):
+            found[key] = FIXED[key]
+        elif key == "each" and not keep_seeds:
+            found[key] = {name: values[: FIRST[key]] for name, values in one.items()}
+        elif key in FIRST and isinstance(one, list):
+            found[key] = one[: FIRST[key]]
     if isinstance(found.get("n"), dict):
         found["minimum"] = 0
-    return found | TRAINED.get(str(found.get("kind")), {})
+    return found | BY_KIND.get(str(found.get("kind")), {})
 
 
-def of_the_hub(source: Source) -> None:
-    """Problems that SmolLM2 solves some of, written behind worked examples."""
-    source["stages"]["model"] = {"kind": "load", "source": "smollm2", "dtype": "float32"}
+def with_smollm2(source: Source, runs: Path) -> None:
+    """Problems that SmolLM2 solves some of, without the benchmarks of a hub."""
     without_harness(source["stages"])
+    first = next(iter(source["stages"]))
+    source["stages"][first] = {"kind": "load", "source": "smollm2", "dtype": "float32"}
     for stage in stages_of(source):
         if stage["kind"] == "problems":
-            fewest = {"train": 6, "validation": 1, "test": 2}
-            options = {"templates": "recipes/templates/products.yaml", "steps": [1], "n": fewest}
-            stage |= {"name": "word-problems", "options": options}
+            options = {"templates": "recipes/templates/products.yaml", "steps": [1]}
+            fewest = {"n": {"train": 8, "validation": 1, "test": 2}}
+            stage |= {"name": "word-problems", "options": options | fewest}
+        elif stage["kind"] == "pivots":
+            stage |= {"samples": 4, "right_share": 0.5}
+        elif stage["kind"] == "amplify":
+            stage["steps"] = 2
         if "limit" in stage:
             stage["limit"] = 60
-        if stage["kind"] == "pivots":
-            stage |= {"samples": 4, "right_share": 0.5}
-        if stage["kind"] in ("amplify", "tune"):
-            stage |= {"steps": 2, "rows": 8} if stage["kind"] == "amplify" else {}
+        stage.pop("least_answered", None)  # it is more than a step or two can promise
 
 
 def without_harness(stages: Source) -> None:
-    """Its benchmarks come from a hub."""
     for name, stage in list(stages.items()):
         if "each" in stage:
             without_harness(stage["stages"])
@@ -116,48 +150,40 @@ def without_harness(stages: Source) -> None:
             del stages[name]
 
 
-def few_problems(source: Source) -> None:
-    for stage in stages_of(source):
-        if stage["kind"] == "problems":
-            stage["options"]["n"] = {"train": 8, "validation": 1, "test": 2}
-        if stage["kind"] == "amplify":
-            stage["steps"] = 2
-        stage.pop("least_answered", None)
-
-
-def an_adder(source: Source) -> None:
-    """The small adder in the place of a model of billions; what is held is another of its tasks."""
+def an_adder(source: Source, runs: Path) -> None:
+    """The small adder for a model of billions, and another of its tasks for text."""
     stages = source["stages"]
-    stages["model"] = {"kind": "base", "steps": 340}
-    stages["addition"] |= {"options": {"held_out": True}}
+    stages["model"] = {"kind": "base"} | BY_KIND["base"]
+    stages["addition"]["options"] = {"held_out": True}
     stages["text"] = stages["addition"] | {"name": "subtraction"}
-    for stage in stages_of(source):
-        stage.pop("precision", None)
 
 
-def smollm2(source: Source) -> None:
-    source["model"] = "smollm2"
+def compared(source: Source, runs: Path) -> None:
+    """Methods that take a pass for every edge and example."""
+    source |= {"model": "smollm2", "verify": {"random_seeds": 1}}
+    for task in source["tasks"].values():
+        task["n"] = {"train": 16, "validation": 8, "test": 12, "reference": 8}
+    for method in source["methods"].values():
+        if method["scores"]["kind"] == "mask":
+            method["scores"] |= {"steps": 6, "batch_size": 8}
+        for circuit in method.get("circuits", {}).values():
+            if "rival" in circuit:
+                circuit["precision"] = 0.2
 
 
-def on_this_machine(source: Source) -> None:
-    for stage in stages_of(source):
-        stage.pop("precision", None)
-
-
-def of_a_model_that_reads_quotes(source: Source) -> None:
-    """The model of `recipes/sparse-2min.yaml` as it is, and three of the twenty tasks."""
-    source["model"] = "runs/sparse-2min/stages/model"
+def of_another_run(source: Source, runs: Path) -> None:
+    """The model of a recipe that stays as it is, and three of the twenty tasks."""
+    source["model"] = str(runs / "sparse-2min" / "stages" / "model")
     source["tasks"] = dict(list(source["tasks"].items())[:3])
 
 
-INSTEAD: dict[str, Callable[[Source], None]] = {
+INSTEAD: dict[str, Callable[[Source, Path], None]] = {
     "paper1-qwen": an_adder,
-    "paper2-": of_the_hub,
-    "amplify-": few_problems,
-    "paper3-": on_this_machine,
-    "paper5-": smollm2,
-    "sparse-circuits": of_a_model_that_reads_quotes,
+    "paper2-": with_smollm2,
+    "amplify-": with_smollm2,
+    "paper5-": compared,
+    "sparse-circuits": of_another_run,
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

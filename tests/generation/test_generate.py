@@ -148,7 +148,7 @@ def test_queries_in_parts_attend_as_at_once(monkeypatch):
         model = tiny(family)
         expected = written(model), choices(model, ROWS, prefix=SharedPrefix.read(model, PREFIX))
         with monkeypatch.context() as patch:
-            patch.setattr("tapeout.generation._attention.SCORES_AT_ONCE", 50)
+            patch.setattr("tapeout.generation._attention.SCORES_IN_CACHE", 50)
             prefix = SharedPrefix.read(model, PREFIX)
             assert (written(model), choices(model, ROWS, prefix=prefix)) == expected
 

@@ -61,9 +61,10 @@ def test_at_the_top(tmp_path: Path) -> None:
     text = Page(page_of(tmp_path, STAGES)).text
     assert "a bridge, less the dense model’s, at the worst place: 0.0625 [" in text
     assert "] on the way to sparse and −0.0312 [" in text and "(n = 512 tokens). Steering " in text
-    assert "through 1.attn.act_in.83 moves the other answer’s probability" in text
+    assert "through 1.attn.act_in.83 at strength 1 moves the other answer’s probability" in text
     assert "by 0.500 [" in text and "on quotes/test (n = 40), and its part of both" in text
-    assert "of both answers by 1.00 [" in text and "]; 2 random ones by 0.125 at most." in text
+    assert "of both answers by 1.00 [" in text
+    assert "]; 2 random ones move that part by 0.125 at most." in text
     assert "No circuit has been measured" not in text
     nothing = {"moved": stage("steer", samples.steer(random=0))}
     alone = Page(page_of(tmp_path, nothing)).text

@@ -82,14 +82,16 @@ def test_levels_are_named_over_the_curves(tmp_path: Path) -> None:
         assert chart.index('class="level target"') < curves < label
 
 
-def test_levels_of_several_models_are_told_apart(tmp_path: Path) -> None:
+def test_levels_of_several_models_are_named_together(tmp_path: Path) -> None:
     other = samples.frontier([(0, 0), (100, 18)]) | {"full": samples.share(18, 20)}
     both = {"first": stage("frontier"), "second": stage("frontier", other)}
-    text = Page(page_of(tmp_path, both)).text
-    assert "full model of \u2068first\u2069, 95.0%" in text
-    assert "full model of \u2068second\u2069, 90.0%" in text
+    page = page_of(tmp_path, both)
+    for chart in page.split('<svg class="chart')[1:]:
+        assert chart.count('class="level full"') == chart.count('class="level target"') == 2
+        assert chart.count("full models, 90.0% to 95.0%</text>") == 1
+        assert chart.count("targets, 81.0% to 85.5%</text>") == 1
     same = Page(page_of(tmp_path, {"first": stage("frontier"), "second": stage("frontier")})).text
-    assert "full model of" not in same and "full model, 95.0%" in same
+    assert "full models" not in same and "full model, 95.0%" in same
 
 
 @pytest.mark.parametrize(

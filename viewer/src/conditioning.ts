@@ -67,7 +67,7 @@ export class ConditioningView {
     const head = ["Model", "Stage", "Nodes", "Share", "Accuracy", "Low", "High"];
     const rows = (): Value[][] => shown.flatMap((own) => own.points.map((point) => [own.model, own.name, ...point]));
     const sizes = shown.map((own, place): Child[] => [[swatch(place), name(lines[place]!)], ...smallest(own)]);
-    const caption = `The smallest circuits from which no larger one falls below ${percent(shown[0]!.target)}, and the accuracy of the empty one`;
+    const caption = `The smallest circuits from which no larger one falls below ${targets(shown)}, and the accuracy of the empty one`;
     return [
       el("h3", {}, "Sizes of circuits, model by model"),
       el("div", { class: "controls" },
@@ -76,7 +76,7 @@ export class ConditioningView {
       el("figure", { class: "plot" },
         probed(scene(), `Accuracy of circuits over their size, ${isolated(group)}`),
         el("figcaption", {}, universes.size === 1 && shown[0]!.universe !== "" && ["Of ", name(shown[0]!.universe), ". "],
-          "Whiskers are 95% intervals; the level line is the target. ",
+          "Whiskers are 95% intervals; level lines are targets. ",
           pictureButtons(scene, "frontiers"), " ", tableButton(head, rows, "frontiers"))),
       table(caption, ["Model", "Share", "Nodes", "Empty circuit"], sizes),
     ];
@@ -162,6 +162,18 @@ export function linesOf(shown: FrontierTree[]): string[] {
   });
 }
 
+/** The accuracy that a circuit has to keep; of several models it may be a part of each one's own. */
+function targets(shown: FrontierTree[]): string {
+  const found = levels(shown).map(percent);
+  return found.length > 1 ? `their model’s target (${found[0]} to ${found.at(-1)})` : found[0]!;
+}
+
+/** The targets that can be told apart, rising. */
+function levels(shown: FrontierTree[]): number[] {
+  const found = new Map(shown.map((own) => [percent(own.target), own.target]));
+  return [...found.values()].sort((a, b) => a - b);
+}
+
 /** The share and nodes of the circuit that was chosen, and how often no circuit at all is right. */
 function smallest(own: FrontierTree): string[] {
   const chosen = own.points.find(([nodes]) => nodes === own.chosen);
@@ -192,11 +204,13 @@ export function frontierScene(width: number, shown: FrontierTree[], lines: strin
     })),
   }));
   const across = { words: size ? "nodes kept" : "share of the universe kept", log: true, write: size ? count : percent };
-  const reach = shown[0]!.target;
+  const all = levels(shown);
+  const reach = all.at(-1)!;
+  const words = all.length > 1 ? `targets ${percent(all[0]!)} to ${percent(reach)}` : `target ${percent(reach)}`;
   // not dashed: curves are, where there are more of them than colours
   const target = ({ left, right, y }: Frame): Shape[] => [
-    { is: "path", d: [[left, y(reach)], [right, y(reach)]], stroke: theme().muted, width: 1.25 },
-    { is: "text", x: left + 6, y: y(reach) - 5, words: `target ${percent(reach)}`, size: 11, fill: theme().muted },
+    ...all.map((own): Shape => ({ is: "path", d: [[left, y(own)], [right, y(own)]], stroke: theme().muted, width: 1.25 })),
+    { is: "text", x: left + 6, y: y(reach) - 5, words, size: 11, fill: theme().muted },
   ];
   return chart(width, found, across, { words: "accuracy of the circuit alone", log: false, write: percent, reach }, target);
 }

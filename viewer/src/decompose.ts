@@ -99,7 +99,7 @@ export class DecomposeView {
       el("p", { class: "about" }, drawnOf(learned, run.arrays),
         known.examples.size + known.effects.size > 0
           && [`${count(known.examples.size)} have examples, ${count(known.effects.size)} were moved along (`, name(known.split), "). "],
-        "A direction’s energy is the square of its entries, over all tensors."),
+        "A direction’s energy is the sum of the squares of its entries, over all tensors."),
       el("div", { class: "both wide" }, list, reading),
     ];
   }

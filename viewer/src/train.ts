@@ -91,7 +91,7 @@ export class TrainView {
     const thinned = curve.points > (all[0]?.points.length ?? 0) ? ` ${count(curve.points)} points, averaged over stretches.` : "";
     const said = shown.map((line) => spoken(line)).join(", ");
     const figure = el("figure", { class: "plot" },
-      el("figcaption", {}, name(curve.name), `: ${said || "nothing chosen"} over ${count(Math.round(all[0]?.points.at(-1)?.x ?? 0))} steps.${thinned} `,
+      el("figcaption", {}, name(curve.name), `: ${said || "nothing chosen"}; ${count(Math.round(all[0]?.points.at(-1)?.x ?? 0))} steps.${thinned} `,
         pictureButtons(() => drawn(width, curve.kind, shown, all, log), `curve-${curve.name}`),
         " ", tableButton(head, () => rows(all), `curve-${curve.name}`)),
       probed(scene, `Curves of ${isolated(curve.name)}: ${said}`));

@@ -182,6 +182,16 @@ test("the target of frontiers is in sight, though no curve comes near it, and is
   expect(level.map((own) => own.dash)).toEqual([undefined]);
 });
 
+test("targets that are parts of each model's own accuracy all have a level", () => {
+  const shown = [0.75, 0.7, 0.75].map((target, place): FrontierTree => ({
+    name: `f${place}`, model: `m${place}`, split: "s", replacement: "zero", universe: "", full: [1, 1, 1], target, chosen: null,
+    points: [[1, 0.1, 0.1, 0, 0.2], [10, 1, 0.8, 0.7, 0.9]],
+  }));
+  const { shapes } = frontierScene(600, shown, linesOf(shown), false);
+  expect(shapes.some((own) => own.is === "text" && own.words === "targets 70.0% to 75.0%")).toBe(true);
+  expect(shapes.filter((own) => own.is === "path" && own.width === 1.25).length).toBe(2);
+});
+
 test("effects belong to the decomposition that they name", () => {
   const effect = { direction: 3, samples: 9, moved: 1, active: 0.02, rest: 0, steps: [] };
   const compared: ComparedTree = {

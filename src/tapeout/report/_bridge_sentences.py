@@ -21,11 +21,12 @@ def crossed(results: Results) -> list[Html]:
             sentences.append(Html(f"{said}: {joined(ways)}, {n}."))
     for _, found in results.steered[:1]:
         beside = [abs(some.turned.value) for some in found.random]
-        control = f"; {len(beside)} random ones by {number(max(beside))} at most" if beside else ""
+        most = f"{number(max(beside))} at most" if beside else ""
+        control = f"; {len(beside)} random ones move that part by {most}" if beside else ""
         said = join(
             "Steering through ",
             name(found.chosen.channel),
-            f" moves the other answer’s probability by {found.chosen.moved} on ",
+            f" at strength 1 moves the other answer’s probability by {found.chosen.moved} on ",
             name(found.split),
             f" (n = {found.n:,}), and its part of both answers by {found.chosen.turned}{control}.",
         )

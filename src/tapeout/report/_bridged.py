@@ -121,5 +121,5 @@ def bridged_section(stages: Sequence[tuple[str, Bridged]]) -> Html:
         rows = [[name(some.place), *some.cells[1:]] for some in found.crossings]
         caption = join(tag("b", name(title)), f": {WHAT} ({found.words}).")
         parts.append(table(caption, HEAD, [(None, rows)], label="Bridges", words=(0, 1)))
-        parts.append(loss_curve(title, found.curve, "what bridges are trained by."))
+        parts.append(loss_curve(title, found.curve, "the losses that bridges are trained by."))
     return section("Bridges", *parts)

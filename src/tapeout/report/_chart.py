@@ -32,13 +32,6 @@ class Mark:
     series: int | None
 
 
-@dataclass(frozen=True)
-class _Level:
-    value: float
-    label: str
-    style: str
-
-
 def frontier_chart(series: Sequence[tuple[str, Frontier]], marks: Sequence[Mark]) -> Html:
     """The chart twice, for wide and for narrow pages, with a legend."""
     top = 24.0 + _LINE * (len(marks) + 1 if marks else 0)  # marks' names above those of levels
@@ -108,38 +101,34 @@ def share_axis(axes: Axes, words: str) -> Iterator[Html]:
 
 
 def _levels(axes: Axes, series: Sequence[tuple[str, Frontier]]) -> tuple[list[Html], list[Html]]:
-    """Reference lines; the highest is named above the line, others below, where there is room.
-
-    Of full models that are about as good only the best is named.
-    """
-    lines, labels, free = list[Html](), list[Html](), 1.0 * axes.height
-    named = {}
-    for place, level in enumerate(_distinct(series)):
-        y, x = axes.y(level.value), axes.x(0.0)
-        line = {"x1": x, "x2": axes.x(1.0), "y1": y, "y2": y}
-        title = tag("title", level.label)
-        lines.append(tag("line", title, class_=f"level {level.style}", **line))
-        baseline = y - 5 if place == 0 else y + 13
-        apart = abs(y - named.get(level.style, axes.height)) >= _LINE
-        if place == 0 or (apart and free + 12 <= baseline < axes.y(0.0)):
-            named[level.style] = y
-            labels.append(tag("text", level.label, x=x + 10, y=baseline, class_="halo"))
-            free = baseline
+    """Reference lines, and what they are: the higher kind above its highest, the other below its
+    lowest, where there is room."""
+    lines, labels = list[Html](), list[Html]()
+    left, right = axes.x(0.0), axes.x(1.0)
+    for place, (style, words, values) in enumerate(_references(series)):
+        for value in values:
+            y = axes.y(value)
+            title = tag("title", f"{words}, {percent(value)}")
+            lines.append(tag("line", title, class_=f"level {style}", x1=left, x2=right, y1=y, y2=y))
+        ends = [percent(value) for value in (values[0], values[-1])]
+        label = f"{words}, {ends[0]}" if len(values) == 1 else f"{words}s, {' to '.join(ends)}"
+        baseline = axes.y(values[0]) + 13 if place else axes.y(values[-1]) - 5
+        if baseline < axes.y(0.0):
+            labels.append(tag("text", label, x=left + 10, y=baseline, class_="halo"))
     return lines, labels
 
 
-def _distinct(series: Sequence[tuple[str, Frontier]]) -> list[_Level]:
-    levels = {}
-    splits = {frontier.setting.split for _, frontier in series}
-    several = len({percent(frontier.full.value) for _, frontier in series}) > 1
-    for title, frontier in series:
-        on = f" on {isolated(short(frontier.setting.split))}" if len(splits) > 1 else ""
-        of = f" of {isolated(short(title))}" if several and not on else ""
-        for style, value in (("full", frontier.full.value), ("target", frontier.bar)):
-            words = "target" if style == "target" else f"full model{of}"
-            level = _Level(value, f"{words}{on}, {percent(value)}", style)
-            levels.setdefault((style, percent(value), on), level)
-    return sorted(levels.values(), key=lambda level: -level.value)
+def _references(series: Sequence[tuple[str, Frontier]]) -> list[tuple[str, str, list[float]]]:
+    """Style, words and rising values of both kinds of lines, the higher kind first."""
+    kinds = (
+        ("full", "full model", [frontier.full.value for _, frontier in series]),
+        ("target", "target", [frontier.bar for _, frontier in series]),
+    )
+    distinct = [
+        (style, words, sorted({percent(value): value for value in values}.values()))
+        for style, words, values in kinds
+    ]
+    return sorted(distinct, key=lambda kind: -kind[2][-1])
 
 
 def _mark(axes: Axes, row: int, mark: Mark, series: Sequence[tuple[str, Frontier]]) -> Html:

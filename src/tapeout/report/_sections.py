@@ -37,8 +37,8 @@ def frontier_section(results: Results) -> Html:
     caption = join(
         "Accuracy of the top-scored circuits of rising size (",
         name("; ".join(sorted(measured))),
-        "); whiskers are 95% Wilson intervals. The size to select is the smallest that keeps the "
-        "target and from which every larger one does.",
+        "); whiskers are 95% Wilson intervals. The size to select is the smallest from which on "
+        "every measured size keeps the target.",
         " A circuit whose line has no ring is on no curve: only its size is shown." if off else "",
         f" {more:,} more circuits are not marked." if more > 0 else "",
     )
@@ -152,6 +152,7 @@ def _metric_table(proofs: list[tuple[Stage, Evidence]]) -> Html:
         rows += [
             [name(metric_words(title)), full.as_metric(title), own.as_metric(title)]
             for title, full, own in found.metrics
+            if title != found.setting.criterion  # it is the accuracy above
         ]
         rows += [[name(title), "–", own] for title, own in found.calibrated]
         groups.append((tag("b", name(stage.name)) if several else None, rows))

@@ -59,8 +59,8 @@ class Smallest:
     @property
     def about(self) -> str:
         return (
-            f"Smallest circuits of {self.nodes:,} nodes ({universe_words(self.universe)}) that "
-            f"keep {percent(self.target)}"
+            f"Smallest circuits, out of {self.nodes:,} nodes ({universe_words(self.universe)}), "
+            f"that keep {percent(self.target)}"
         )
 
     @property
@@ -74,8 +74,9 @@ class Smallest:
 
 HEAD = ("replacement", "full model", "smallest", "relative")
 WHAT = (
-    "Relative to the model's own accuracy, which conditioning changes too. A size counts if "
-    "every larger one that was measured keeps the target."
+    "The smallest keeps that accuracy itself; relative is to the model's own accuracy, which "
+    "conditioning changes too. A size counts if every larger one that was measured keeps the "
+    "target."
 )
 
 
@@ -128,7 +129,8 @@ def smallest_sentences(named: Sequence[tuple[str, Smallest]]) -> list[Html]:
         " replacement)",
     )
     if found.absolute is None:
-        return [join("In ", name(title), " no measured size of circuits has ", goal, ".")]
+        said = " no size of circuits was measured from which on every one has "
+        return [join("In ", name(title), said, goal, ".")]
     size, part = found.absolute
     enough = f" a circuit of {size:,} of {first.nodes:,} nodes, {share(part)}, is enough for "
     sizes = [

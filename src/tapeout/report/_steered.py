@@ -16,8 +16,8 @@ from ._values import Average
 
 WHAT = (
     "Probability that the dense model gives to the answer of the other prompt of a pair, while "
-    "what the sparse model reads in these channels is moved towards the other prompt; strength 1 "
-    "makes up the whole difference"
+    "what the sparse model reads in a channel, or several, is moved towards the other prompt; "
+    "strength 1 makes up the whole difference"
 )
 
 
@@ -175,8 +175,9 @@ def _parts(title: str, found: Steered) -> list[Html]:
         join(
             ": ",
             name(found.words),
-            f". {WHAT}. The dashed level is what it is on the other prompt. Below, its part of "
-            "what both answers have together.",
+            f". {WHAT}. The dotted level is what it is on the other prompt. Below, its part of "
+            "what both answers have together. Whiskers are 95% intervals; every random channel, or "
+            "set of as many, has a curve of its own.",
         ),
     )
     own = table("By strength.", STRENGTHS, [(None, found.strengths)], label="Strengths")

@@ -36,7 +36,10 @@ def _frontiers(results: Results) -> Iterator[dict[str, Any]]:
         universe = scores.metrics.text("universe", "") if scores else ""
         found = stage.metrics
         chosen = found.child("smallest") if "smallest" in found else None
-        yield _frontier(results, stage, found, universe, chosen, found.finite("target"))
+        target = found.finite("target")
+        if found.flag("relative"):
+            target *= Share.of(found.child("full")).value
+        yield _frontier(results, stage, found, universe, chosen, target)
 
 
 def _smallest(results: Results) -> Iterator[dict[str, Any]]:
