@@ -33,12 +33,13 @@ def test_on_the_page(tmp_path: Path) -> None:
     page = Page(page_of(tmp_path, STAGES))
     for title in ("Circuits in other models", "Circuits put together", "Masks by regime"):
         assert title in page.text
-    assert "addition/test, n = 40" in page.text and "zero replacement" in page.text
+    assert "zero replacement" in page.text and "addition/test, n = 40" in page.text
     levels = [f["class"] for name, f in page.elements if "heat" in f.get("class", "")]
     assert levels == ["heat h4", "heat h0", "heat h0", "heat h4"]
     assert "Other results" not in page.text
     regimes = Page(page_of(tmp_path, {"routed": STAGES["routed"]})).text
     assert "Nodes" in regimes and "Share" not in regimes
+    assert "full cascade2060.0%38.7–78.1%20" in regimes  # nodes, accuracy, interval, n
 
 
 def test_damage_is_told() -> None:

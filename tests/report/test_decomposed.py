@@ -21,6 +21,13 @@ def test_sets_stand_beside_each_other_with_examples(tmp_path: Path):
     assert "20.0 active in a sample" in page and "rank 1 and 2" in page
 
 
+def test_tokens_that_fall_are_not_more_likely(tmp_path: Path):
+    metrics = of_directions.directions()
+    metrics["examples"][0]["up"] = [{"token": " dwindles", "slope": -0.25}]
+    page = page_of(tmp_path, {"compared": stage("directions", metrics)})
+    assert "dwindles" not in page and "more likely –; less likely" in page
+
+
 def test_principal_directions_are_not_below_themselves(tmp_path: Path):
     text = drawn(tables_of({"d": stage("directions", of_directions.directions())})[0])
     (line,) = [line for line in text.splitlines() if line.startswith("principal")]

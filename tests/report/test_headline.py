@@ -68,6 +68,17 @@ def test_a_leak_is_said(tmp_path: Path) -> None:
     assert "where a coin gets 25.0%" in top(tmp_path, both)
 
 
+def test_a_squeeze_that_took_nothing_out_is_said(tmp_path: Path) -> None:
+    squeezed = whole()["select"]["metrics"] | {"reached": True, "finished": True, "bar": 0.4875, "evaluations": 200}
+    found = []
+    for change in ({}, {"reached": False}, {"finished": False}):
+        extra = {"smaller": stage("squeeze", squeezed | change)}
+        found.append(top(tmp_path, whole() | extra))
+    assert not any(said in found[0] for said in ("Nothing was taken out", "A smaller one may do"))
+    assert "Nothing was taken out. A circuit to squeeze is below its bar of 48.8%" in found[1]
+    assert "A smaller one may do. Squeezing ended when 200 circuits were tried (" in found[2]
+
+
 def test_controls_that_do_as_well_are_said(tmp_path: Path) -> None:
     equal = samples.verify(random=[share(0, 40), share(35, 40)], necessity=share(35, 40))
     text = top(tmp_path, whole() | {"verify": stage("verify", equal)})

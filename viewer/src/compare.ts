@@ -6,7 +6,7 @@ import { button, el, name, replace, select, table } from "./dom";
 import type { Child } from "./dom";
 import type { Store } from "./hash";
 import { layerScene } from "./layers";
-import { LOSSES, MEASURES, comparable, methodsOf, paretoScene } from "./methods";
+import { LOSSES, MEASURES, methodsOf, paretoScene, wholeOf } from "./methods";
 import type { Measure } from "./methods";
 import type { AnyCircuit, Run } from "./model";
 import { dot, legend } from "./parts";
@@ -65,15 +65,17 @@ export class CompareView {
     const width = widthIn(this.element);
     const drawn = paretoScene(width, rows, across, up);
     const methods = methodsOf(rows);
-    const models = new Set(rows.map((row) => row.model)).size;
-    const apart = comparable(rows, across).length > models;
-    const within = [models > 1 && "model", apart && "universe"].filter(Boolean).join(" and ");
-    const head = ["Circuit", "Method", "Nodes or edges", "Share", "KL", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
+    const differ = (of: (row: ProofRow) => string) => new Set(rows.map(of)).size > 1;
+    const [models, replacements] = [differ((row) => row.model), differ((row) => row.replacement)];
+    const apart = differ((row) => String(wholeOf(row))) && (across[0] === "share" || across[0] === "size");
+    const within = [models && "model", replacements && "replacement", apart && "universe"].filter(Boolean).join(", ");
+    const head = ["Circuit", "Method", ...(models ? ["Model"] : []), ...(replacements ? ["Replacement"] : []), "Nodes or edges", "Share", "KL", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
+    const settings = (row: ProofRow) => [...(models ? [row.model] : []), ...(replacements ? [row.replacement] : [])];
     const cells = (row: ProofRow) => [
-      row.circuit || row.name, row.method, row.size, row.share, row.kl[0], row.accuracy, row.without, row.seconds, row.peak_mb,
+      row.circuit || row.name, row.method, ...settings(row), row.size, row.share, row.kl[0], row.accuracy, row.without, row.seconds, row.peak_mb,
     ];
     const shown = rows.map((row) => [
-      name(row.circuit || row.name), [dot(methods.indexOf(row.method || row.circuit)), name(row.method)], count(row.size), percent(row.share), nats(row.kl[0]),
+      name(row.circuit || row.name), [dot(methods.indexOf(row.method || row.circuit)), name(row.method)], ...settings(row).map(name), count(row.size), percent(row.share), nats(row.kl[0]),
       natsSpan(row.kl[1], row.kl[2]), percent(row.accuracy), percent(row.without),
       number(row.seconds), number(row.peak_mb),
     ]);
@@ -84,12 +86,12 @@ export class CompareView {
       controls,
       legend(methods, dot),
       el("figure", { class: "plot" },
-        el("figcaption", {}, `Low and to the left is better; a dashed line joins what no other circuit${within && ` of its ${within}`} beats in both. `,
+        el("figcaption", {}, `Low and to the left is better; a dashed line joins what no other circuit${within && ` of its own ${within}`} beats in both. `,
           apart && `${across[0] === "size" ? "Sizes" : "Shares"} of different universes, such as of nodes and of edges, are not of the same whole. `,
           "Whiskers are 95% intervals. ",
           pictureButtons(() => paretoScene(width, rows, across, up), `methods-${task}`)),
         probed(drawn, `Circuits of ${isolated(task)} by ${across[1]} and ${up[1]}; the numbers are in the table below`)),
-      table(caption, head, shown, [0, 1]),
+      table(caption, head, shown, [0, 1, ...settings(rows[0]!).map((_, place) => place + 2)]),
     ];
   }
 

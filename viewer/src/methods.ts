@@ -31,16 +31,16 @@ export function methodsOf(rows: ProofRow[]): string[] {
 }
 
 /** Of a share or a size: of how many nodes or edges it is; circuits of one universe have one number. */
-function wholeOf(row: ProofRow): number {
+export function wholeOf(row: ProofRow): number {
   return Math.round(row.size / row.share);
 }
 
-/** Rows that a measure compares: those of one model, and sizes and shares within one universe only. */
+/** Rows that a measure compares: those of one model and replacement, and sizes and shares within one universe only. */
 export function comparable(rows: ProofRow[], across: Measure): ProofRow[][] {
   const sized = across[0] === "share" || across[0] === "size";
   const found = new Map<string, ProofRow[]>();
   for (const row of rows) {
-    const key = `${sized ? wholeOf(row) : ""} ${row.model}`;
+    const key = JSON.stringify([sized ? wholeOf(row) : "", row.model, row.replacement]);
     found.set(key, [...(found.get(key) ?? []), row]);
   }
   return [...found.values()];

@@ -66,7 +66,8 @@ describe("methods against each other", () => {
     expect(comparable([...nodes, ...edges], MEASURES[0]!)).toEqual([nodes, edges]);
     expect(comparable([...nodes, ...edges], MEASURES[2]!)).toHaveLength(1);
     const other = nodes.map((own) => ({ ...own, model: "sparse" }));
-    for (const measure of MEASURES) expect(comparable([...nodes, ...other], measure)).toEqual([nodes, other]);
+    const mean = nodes.map((own) => ({ ...own, replacement: "mean" }));
+    for (const measure of MEASURES) expect(comparable([...nodes, ...other, ...mean], measure)).toEqual([nodes, other, mean]);
   });
 
   const scene = paretoScene(860, ROWS, MEASURES[0]!, LOSSES[0]!);

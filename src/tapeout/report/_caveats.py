@@ -17,7 +17,12 @@ def caveats(results: Results) -> list[Html]:
     for stage, evidence in results.proofs:
         where = join(" (", name(stage.name), ")") if several else Html()
         found += [join(tag("b", point, where, "."), " ", why) for point, why in _of(evidence)]
-    others = [*_of_gains(results), *_of_steering(results), *_of_cut(results)]
+    others = [
+        *_of_squeezing(results),
+        *_of_gains(results),
+        *_of_steering(results),
+        *_of_cut(results),
+    ]
     return found + [join(tag("b", point, "."), " ", why) for point, why in others]
 
 
@@ -69,6 +74,20 @@ def _of(found: Evidence) -> Iterator[tuple[str, Html]]:
             "This is not the test split",
             join("Accuracy is reported on ", name(found.setting.split), "."),
         )
+
+
+def _of_squeezing(results: Results) -> Iterator[tuple[str, Html]]:
+    for stage in results.of_kind("squeeze"):
+        found, where = stage.metrics, join(" (", name(stage.name), ")")
+        if not found.flag("reached"):
+            bar = percent(found.finite("bar"))
+            yield (
+                "Nothing was taken out",
+                join(f"A circuit to squeeze is below its bar of {bar} as it is", where, "."),
+            )
+        elif not found.flag("finished"):
+            tried = f"{found.whole('evaluations'):,} circuits were tried"
+            yield "A smaller one may do", join(f"Squeezing ended when {tried}", where, ".")
 
 
 def _of_gains(results: Results) -> Iterator[tuple[str, Html]]:

@@ -13,7 +13,7 @@ from ._plain import plain
 from ._text import capital, percent, share, span
 from ._values import Share
 
-HEAD = ("circuit", "nodes", "share", "accuracy", "95% interval")
+HEAD = ("circuit", "nodes", "share", "accuracy", "95% interval", "n")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Line:
     def cells(self) -> list[str]:
         part = share(self.share) if self.share is not None else ""
         bounds = span(self.accuracy.low, self.accuracy.high)
-        return [self.what, f"{self.size:,}", part, percent(self.accuracy.value), bounds]
+        cells = [self.what, f"{self.size:,}", part, percent(self.accuracy.value), bounds]
+        return [*cells, f"{self.accuracy.n:,}"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ class Composed:
             if sizes.keys() != dict(regimes).keys():
                 raise damaged(f"{routing.where}.sizes", "of the regimes")
             lines = [
-                Line("all", routing.whole("size"), None, Share.of(routing.child("overall"))),
+                Line(
+                    "all regimes", routing.whole("size"), None, Share.of(routing.child("overall"))
+                ),
                 *(Line(regime, sizes[regime], None, Share.of(item)) for regime, item in regimes),
             ]
             groups.append((f"{routing.text('routing')} masks", lines))
@@ -82,10 +85,8 @@ class Composed:
 
 
 def _about(fields: Fields) -> str:
-    split, n = fields.text("split"), fields.whole("n")
-    return (
-        f"accuracy of circuits alone, {split}, n = {n:,}, {fields.text('replacement')} replacement"
-    )
+    split, replacement = fields.text("split"), fields.text("replacement")
+    return f"accuracy of circuits alone, {split}, {replacement} replacement"
 
 
 def composed_table(metrics: Mapping[str, Any], *, regimes: bool = False) -> Table:

@@ -21,7 +21,9 @@ WORDS = {
     "pca": "principal, full rank",
 }
 HEAD = ("Directions", "Error", "Fitted", "Below principal")
-EFFECTS = ("Directions", "Numbers each", "Effect ratio", "Moved by", "Measured", "Not measured")
+EFFECTS = (
+    "Directions", "Numbers each", "Effect ratio", "Moved by", "Measured", "Too rare or common",
+)  # fmt: skip
 NARROW = ("Directions", "Error", "Below principal", "Effect ratio")
 """What has room in a terminal."""
 
@@ -33,10 +35,12 @@ ERRORS = (
 RATIOS = (
     "Effect ratio: how many times more the model's predictions change (KL) where a direction is "
     "active than elsewhere, the geometric mean over those measured, each moved until predictions "
-    "change alike on average"
+    "change alike on average; too rare or common: active in too few or too many samples for that"
 )
 INTERVALS = "95% bootstrap intervals"
 MISSING = "–"
+ENDS = {"up": 1, "down": -1}
+"""Of a direction's tokens: the sign of their slopes."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +134,14 @@ def _example(fields: Fields) -> Example:
             )
             for row in fields.children("contexts")
         ],
-        up=[(row.text("token"), row.finite("slope")) for row in fields.children("up")],
-        down=[(row.text("token"), row.finite("slope")) for row in fields.children("down")],
+        **{end: slopes_of(fields, end) for end in ENDS},
     )
+
+
+def slopes_of(fields: Fields, end: str) -> list[tuple[str, float]]:
+    """Tokens at an end of a ranking by slope; where all of it falls, its upper end has none."""
+    rows = [(row.text("token"), row.finite("slope")) for row in fields.children(end)]
+    return [(token, slope) for token, slope in rows if slope * ENDS[end] > 0]
 
 
 def directions_sentence(fields: Fields) -> Html:
@@ -149,8 +158,8 @@ def directions_sentence(fields: Fields) -> Html:
     active = number(fields.finite("active") * fields.whole("count"))
     left, theirs = (percent(Average.of(row.child("error")).value) for row in rows)
     return join(
-        f"Of {fields.whole('count'):,} learned directions {active} count in a sample and leave "
-        f"{left} of held-out gradients unexplained (",
+        f"Of {fields.whole('count'):,} learned directions {active} are active in a sample and "
+        f"leave {left} of held-out gradients unexplained (",
         name(fields.text("split")),
         f", n = {fields.whole('n'):,}) with {learned.whole('numbers'):,} numbers a direction; "
         f"principal directions leave {theirs} with {principal.whole('numbers'):,}.",
@@ -233,7 +242,7 @@ def _ends(example: Example) -> Html:
         )
         for end in (example.up, example.down)
     )
-    return join("more likely ", ups, "; less likely ", downs)
+    return join("more likely ", ups or MISSING, "; less likely ", downs or MISSING)
 
 
 def _context(parts: tuple[str, str, str]) -> Html:
@@ -262,10 +271,9 @@ def learned_section(stages: Sequence[tuple[str, Fields]]) -> Html:
     if not stages:
         return Html()
     rows = [[name(title), *_learned(fields)] for title, fields in stages]
-    caption = (
-        "Reconstruction errors: the part of the gradients' energy that is not rebuilt. Settings "
-        "are chosen by the validation split."
-    )
+    caption = "Reconstruction errors: the part of the gradients' energy that is not rebuilt."
+    if any(row[-1] != MISSING for row in rows):
+        caption += " Settings are chosen by the validation split."
     head = ["Stage", *LEARNED]
     return section("Learned directions", table(caption, head, [(None, rows)], label="Learned"))
 

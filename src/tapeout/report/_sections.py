@@ -110,7 +110,7 @@ def evidence_section(results: Results) -> Html:
         "Right",
     ]
     groups = [
-        (_proof_title(stage, found), [_evidence_row(row, found) for row in found.rows()])
+        (_proof_title(results, stage, found), [_evidence_row(row, found) for row in found.rows()])
         for stage, found in results.proofs
     ]
     caption = join(
@@ -123,10 +123,15 @@ def evidence_section(results: Results) -> Html:
     return section("Evidence", main, _metric_table(results.proofs))
 
 
-def _proof_title(stage: Stage, found: Evidence) -> Html:
-    setting = found.setting
+def _proof_title(results: Results, stage: Stage, found: Evidence) -> Html:
+    setting, circuit = found.setting, results.circuit_of(stage)
+    model = results.input(stage, "model", *MODELS)
+    of = join(" of ", name(circuit.name)) if circuit else Html()
+    several = len({own.inputs.get("model") for own, _ in results.proofs}) > 1
     return join(
         tag("b", name(stage.name)),
+        of,
+        join(" in ", name(model.name)) if model and several else Html(),
         ": ",
         name(setting.split),
         f", n = {found.n:,}, ",

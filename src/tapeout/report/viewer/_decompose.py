@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RunError
-from .._decomposed import set_words
+from .._decomposed import ENDS, set_words, slopes_of
 from .._fields import Fields
 from .._results import Results, Stage
 from .._text import clean, seen_lines
@@ -128,9 +128,6 @@ def _example(row: Fields) -> dict[str, Any]:
         ]
         for own in row.children("contexts")
     ]
-    ends = {
-        end: [[seen(one.text("token")), one.finite("slope")] for one in row.children(end)]
-        for end in ("up", "down")
-    }
+    ends = {end: [[seen(token), slope] for token, slope in slopes_of(row, end)] for end in ENDS}
     about = {"direction": row.whole("direction"), "used": row.finite("used")}
     return about | {"contexts": contexts} | ends
