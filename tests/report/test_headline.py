@@ -69,7 +69,12 @@ def test_a_leak_is_said(tmp_path: Path) -> None:
 
 
 def test_a_squeeze_that_took_nothing_out_is_said(tmp_path: Path) -> None:
-    squeezed = whole()["select"]["metrics"] | {"reached": True, "finished": True, "bar": 0.4875, "evaluations": 200}
+    squeezed = whole()["select"]["metrics"] | {
+        "reached": True,
+        "finished": True,
+        "bar": 0.4875,
+        "evaluations": 200,
+    }
     found = []
     for change in ({}, {"reached": False}, {"finished": False}):
         extra = {"smaller": stage("squeeze", squeezed | change)}
@@ -142,6 +147,13 @@ def test_without_tasks_it_says_what_else_was_measured(tmp_path: Path) -> None:
     assert "the loss of sparse is 4.50 nats a token (n = 512 tokens), with 8.00% of its" in text
     assert "that of dense is 4.25, with 100% of its weights nonzero." in text
     assert "The model solves 25.0% of problems/test (n = 40)." in top(tmp_path, {"s": solves(10)})
+
+
+def test_models_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    trained = {f"model {place}": stage("train", samples.train()) for place in range(5)}
+    assert "is 4.50, with 8.00% of its weights nonzero; 2 more are under" in top(tmp_path, trained)
+    del trained["model 4"], trained["model 3"]
+    assert "more are under" not in top(tmp_path, trained)
 
 
 def test_tasks_that_only_give_references_are_not_what_a_model_gets_right(tmp_path: Path) -> None:

@@ -168,4 +168,6 @@ def trained(results: Results) -> list[Html]:
         nonzero = f", with {share(found.nonzero / found.total)} of its weights nonzero"
         verb = "; that of " if place else "On held-out code the loss of "
         parts.append(join(verb, name(stage.name), f" is {about}{n}{nonzero}"))
-    return [join(*parts, ".")] if parts else []
+    more = len(results.trained) - _FEW
+    rest = f"; {more} more {'is' if more == 1 else 'are'} under Trained models" if more > 0 else ""
+    return [join(*parts, f"{rest}.")] if parts else []

@@ -90,6 +90,6 @@ def trained_section(stages: Sequence[tuple[str, Trained]]) -> Html:
     counts = sorted({f"{found.validated:,}" for _, found in stages})
     caption = join(WHAT, f" (n = {' or '.join(counts)} tokens).")
     main = table(caption, HEAD, [(None, rows)], label="Trained models")
-    what = "cross-entropy, in training on the batches of a step."
+    what = "cross-entropy, in training that of each step's batch."
     figures = [loss_curve(title, found.curve, what) for title, found in stages]
     return section("Trained models", main, *figures)

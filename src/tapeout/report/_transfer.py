@@ -14,8 +14,9 @@ from ._text import percent, span
 from ._values import Share
 
 WHAT = (
-    "Rows are circuits, by where they were found; columns are the models that they run in. In "
-    "brackets what the replacement alone leaks."
+    "Rows are circuits, by where they were found; columns are the models that they run in, "
+    "bold where both are one; a stronger colour is a higher accuracy. In brackets what the "
+    "replacement alone leaks."
 )
 
 
