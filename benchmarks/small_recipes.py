@@ -120,6 +120,8 @@ def fewer(value: Any, keep_seeds: bool) -> Any:
             found[key] = one[: FIRST[key]]
     if isinstance(found.get("n"), dict):
         found["minimum"] = 0
+    if isinstance(found.get("options"), dict):
+        found["options"].pop("minimum", None)  # it is of tasks, not of what makes them
     return found | BY_KIND.get(str(found.get("kind")), {})
 
 
