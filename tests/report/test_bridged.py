@@ -36,7 +36,7 @@ def test_without_controls() -> None:
 
 
 def test_random_channels_that_steer_as_far(tmp_path: Path) -> None:
-    said = "Random channels steer as far. One moves the part of both answers by 1.00, not below"
+    said = "Random channels may steer as far. One moves the part of both answers by 1.00, not below"
     assert said not in Page(page_of(tmp_path, STAGES)).text
     as_far = STAGES | {"moved": stage("steer", samples.steer(random=9))}
     assert said in Page(page_of(tmp_path, as_far)).text

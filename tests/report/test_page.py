@@ -284,3 +284,12 @@ def test_it_is_said_which_stages_ran_on_what_if_not_all_on_one(tmp_path: Path) -
     stages["all"]["machine"] = {"threads": 2}
     text = Page(page_of(tmp_path, stages)).text
     assert "Ran onthreads=1Stagesone, two" in text and "Ran onthreads=2Stagesall" in text
+
+
+def test_what_a_circuit_was_selected_by(tmp_path: Path) -> None:
+    loss = {"value": 0.0391, "low": 0.0125, "high": 0.078, "n": 8}
+    found = {"objective": "candidates", "bar": 0.15, "split": "ioi/validation", "n": 8}
+    metrics = samples.select() | {"loss": found | {"loss": loss}}
+    text = Page(page_of(tmp_path, {"select": stage("select", metrics)})).text
+    said = "The smallest size found whose loss (candidates) is at most 0.15: 0.0391 ["
+    assert said in text.replace("0.150", "0.15") and "] on ioi/validation, n = 8." in text

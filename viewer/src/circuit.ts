@@ -250,7 +250,7 @@ export class CircuitView {
     } else {
       const nearest = circuit.scored ? ", the strongest next to it" : "";
       said.push(`Layers follow each other from left to right${(this.graph.rows ?? 1) > 1 ? " and from row to row" : ""}. Above the residual stream stand attention’s nodes, below it those of MLPs${nearest}; the bundle that joins a block to the stream is the wider the more of it is kept. `);
-      if (!circuit.tree.wiring) said.push("No edges are drawn: between these nodes stand no single weights, or this run measured none. ");
+      if (!circuit.tree.wiring) said.push("No edges are drawn: this circuit is of nodes alone. ");
     }
     if (circuit.of === "nodes" && !this.store.get("shade") && circuit.scored) said.push("The stronger a node’s colour, the higher its score. ");
     replace(this.about, ...said, this.leftOut());

@@ -69,7 +69,7 @@ export class CompareView {
     const [models, replacements] = [differ((row) => row.model), differ((row) => row.replacement)];
     const apart = differ((row) => String(wholeOf(row))) && (across[0] === "share" || across[0] === "size");
     const within = [models && "model", replacements && "replacement", apart && "universe"].filter(Boolean).join(", ");
-    const head = ["Circuit", "Method", ...(models ? ["Model"] : []), ...(replacements ? ["Replacement"] : []), "Nodes or edges", "Share", "KL", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
+    const head = ["Circuit", "Method", ...(models ? ["Model"] : []), ...(replacements ? ["Replacement"] : []), "Nodes or edges", "Share", "KL, nats", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
     const settings = (row: ProofRow) => [...(models ? [row.model] : []), ...(replacements ? [row.replacement] : [])];
     const cells = (row: ProofRow) => [
       row.circuit || row.name, row.method, ...settings(row), row.size, row.share, row.kl[0], row.accuracy, row.without, row.seconds, row.peak_mb,

@@ -53,7 +53,7 @@ def _of(found: Evidence) -> Iterator[tuple[str, Html]]:
     elif found.random and max(share.value for share in found.random) >= alone.low:
         best = percent(max(share.value for share in found.random))
         yield (
-            "A random circuit does as well",
+            "A random circuit may do as well",
             join(
                 f"One {found.sizes.alike} gets {best}, not below the circuit’s interval "
                 f"[{span(alone.low, alone.high)}], so the choice of {found.sizes.unit} is not "
@@ -98,7 +98,7 @@ def _of_gains(results: Results) -> Iterator[tuple[str, Html]]:
         own, drawn = equal[0]
         times = f" (in {len(equal)} of {len(pairs)} cases)" if len(pairs) > 1 else ""
         yield (
-            f"Updates of random components do as well{times}",
+            f"Updates of random components may do as well{times}",
             join(
                 f"One gains {drawn.cells[0]} points, not below the interval of the components that "
                 f"were found, {own.cells[0]}, so their choice is not shown to matter."
@@ -122,7 +122,7 @@ def _of_steering(results: Results) -> Iterator[tuple[str, Html]]:
         moved = [abs(some.turned.value) for some in found.random]
         if moved and max(moved) >= found.chosen.turned.low:
             yield (
-                "Random channels steer as far",
+                "Random channels may steer as far",
                 join(
                     f"One moves the part of both answers by {number(max(moved))}, not below the "
                     f"interval of the channels that were found, {found.chosen.turned.interval} "

@@ -4,7 +4,8 @@ from ._html import Html, code, details, isolated, join, name, paragraph, section
 from ._results import Results, Stage
 from ._strips import layer_bars
 from ._summary_part import summary_part
-from ._text import capital, part_words, share
+from ._text import capital, number, part_words, share
+from ._values import Average
 from ._views import Sizes
 
 FEW = 3
@@ -38,14 +39,29 @@ def _overview(circuits: list[tuple[Stage, Sizes]]) -> Html:
         rows.append([name(stage.name), size, share(sizes.share), *own])
     titles = [name(capital(part_words(part))) for part in parts]
     head = ["Circuit", "Nodes" if plain else "Size", "Share", *titles]
-    caption = "What every circuit keeps; layer by layer below."
+    caption = (
+        "What every circuit keeps, – where its universe has no such part; layer by layer, and what "
+        "it was selected by, below."
+    )
     return table(caption, head, [(None, rows)], label="Circuits")
 
 
 def _drawing(stage: Stage, sizes: Sizes) -> Html:
     drawn = ", drawn at random" if stage.kind == "random" else ""
-    whole = f"{sizes.words}, {share(sizes.share)} of the universe{drawn}."
-    return join(paragraph(whole), *_part_figures(sizes), summary_part(stage))
+    whole = f"{sizes.words}, {share(sizes.share)} of the universe{drawn}.{_selected_by(stage)}"
+    return join(paragraph(name(whole)), *_part_figures(sizes), summary_part(stage))
+
+
+def _selected_by(stage: Stage) -> str:
+    """The loss that it had to reach, and what it came to on the split that it was selected on."""
+    if "loss" not in stage.metrics:
+        return ""
+    found = stage.metrics.child("loss")
+    own = Average.of(found.child("loss"))
+    return (
+        f" The smallest size found whose loss ({found.text('objective')}) is at most "
+        f"{number(found.finite('bar'))}: {own} on {found.text('split')}, n = {found.whole('n'):,}."
+    )
 
 
 def _part_figures(sizes: Sizes) -> list[Html]:

@@ -114,7 +114,10 @@ def smallest_table(stages: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
 
 
 def smallest_sentences(named: Sequence[tuple[str, Smallest]]) -> list[Html]:
-    """What is the smallest in the first model, under the first replacement; the range over all."""
+    """What is the smallest in the first model, under the first replacement; the range over all.
+
+    A size keeps a target if every larger one does, too.
+    """
     title, first = named[0]
     if not first.found:
         return [join("No circuit has been measured yet.")]
@@ -128,20 +131,20 @@ def smallest_sentences(named: Sequence[tuple[str, Smallest]]) -> list[Html]:
         name(found.replacement),
         " replacement)",
     )
-    if found.absolute is None:
-        said = " no size of circuits was measured from which on every one has "
-        return [join("In ", name(title), said, goal, ".")]
-    size, part = found.absolute
-    enough = f" a circuit of {size:,} of {first.nodes:,} nodes, {share(part)}, is enough for "
     sizes = [
         reached.absolute[0]
         for _, other in named
         for reached in other.found[:1]
         if reached.absolute and reached.replacement == found.replacement
     ]
+    ends = " to ".join(f"{size:,}" for size in sorted({min(sizes), max(sizes)})) if sizes else ""
+    if found.absolute is None:
+        rest = f"; in {len(sizes)} of the others {ends} nodes do" if sizes else ""
+        return [join("In ", name(title), " no measured size of circuits keeps ", goal, rest, ".")]
+    size, part = found.absolute
+    enough = f" a circuit of {size:,} of {first.nodes:,} nodes, {share(part)}, is enough for "
     said = [join("In ", name(title), enough, goal, ".")]
     if len(sizes) == len(named) > 1:
-        ends = f"{min(sizes):,} to {max(sizes):,}"
         said.append(join(f"The smallest circuits of all {len(named)} models have {ends} nodes."))
     return said
 
