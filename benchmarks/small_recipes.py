@@ -143,7 +143,6 @@ def with_smollm2(source: Source, runs: Path) -> None:
             stage["steps"] = 2
         if "limit" in stage:
             stage["limit"] = 60
-        stage.pop("least_answered", None)  # it is more than a step or two can promise
 
 
 def without_harness(stages: Source) -> None:
