@@ -68,7 +68,7 @@ export class CompareView {
     const differ = (of: (row: ProofRow) => string) => new Set(rows.map(of)).size > 1;
     const [models, replacements] = [differ((row) => row.model), differ((row) => row.replacement)];
     const apart = differ((row) => String(wholeOf(row))) && (across[0] === "share" || across[0] === "size");
-    const within = [models && "model", replacements && "replacement", apart && "universe"].filter(Boolean).join(", ");
+    const within = [models && "model", replacements && "replacement", apart && "universe"].filter(Boolean).join(", ").replace(/, (\w+)$/, " and $1");
     const head = ["Circuit", "Method", ...(models ? ["Model"] : []), ...(replacements ? ["Replacement"] : []), "Nodes or edges", "Share", "KL, nats", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
     const settings = (row: ProofRow) => [...(models ? [row.model] : []), ...(replacements ? [row.replacement] : [])];
     const cells = (row: ProofRow) => [
