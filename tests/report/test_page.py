@@ -293,3 +293,19 @@ def test_what_a_circuit_was_selected_by(tmp_path: Path) -> None:
     text = Page(page_of(tmp_path, {"select": stage("select", metrics)})).text
     said = "The smallest size found whose loss (candidates) is at most 0.15: 0.0391 ["
     assert said in text.replace("0.150", "0.15") and "] on ioi/validation, n = 8." in text
+
+
+def test_a_proof_names_its_circuit_and_its_model_if_there_are_several(tmp_path: Path) -> None:
+    reads = {"circuit": "kept", "model": "load"}
+    stages = {
+        "load": stage("load"),
+        "kept": stage("select"),
+        "proof": stage("verify", inputs=reads),
+        "kept.proof": stage("verify", inputs=reads),
+    }
+    text = Page(page_of(tmp_path, stages)).text
+    assert "proof of kept: ioi/test" in text and "kept.proof: ioi/test" in text
+    tuned = {"tuned": stage("condition", samples.condition(), inputs={"model": "load"})}
+    stages["kept.proof"] = stage("verify", inputs=reads | {"model": "tuned"})
+    text = Page(page_of(tmp_path, tuned | stages)).text
+    assert "proof of kept in load: ioi/test" in text and "kept.proof in tuned: ioi/test" in text

@@ -126,12 +126,14 @@ def evidence_section(results: Results) -> Html:
 def _proof_title(results: Results, stage: Stage, found: Evidence) -> Html:
     setting, circuit = found.setting, results.circuit_of(stage)
     model = results.input(stage, "model", *MODELS)
-    of = join(" of ", name(circuit.name)) if circuit else Html()
     several = len({own.inputs.get("model") for own, _ in results.proofs}) > 1
+    subject = [tag("b", name(stage.name))]
+    if circuit and not stage.name.startswith(f"{circuit.name}."):  # comparisons name both alike
+        subject.append(join(" of ", name(circuit.name)))
+    if model and several:
+        subject.append(join(" in ", name(model.name)))
     return join(
-        tag("b", name(stage.name)),
-        of,
-        join(" in ", name(model.name)) if model and several else Html(),
+        *subject,
         ": ",
         name(setting.split),
         f", n = {found.n:,}, ",
