@@ -1,7 +1,7 @@
 """Every recipe made small, so that each can be run, and its page gone through, in an hour or two.
 
-    python benchmarks/small_recipes.py recipes/*.yaml --out small
-    python benchmarks/browse_reports.py small/runs/*
+    python benchmarks/small_recipes.py recipes/*.yaml
+    python benchmarks/browse_reports.py runs/small/runs/*
 
 Stages and what they read stay as they are; steps, examples, problems, seeds and widths get fewer,
 and models that need a hub or a GPU give way to ones that are here. What such runs find means
@@ -35,7 +35,7 @@ BY_KIND = {
     "toy": {"steps": 100, "pairs": 400},
     "localise": {"epochs": 2, "draws": 2},
 }
-"""Where `steps` is not what counts: an adder has to know some addition."""
+"""What kinds are given whatever their recipe says; an adder has to know some addition."""
 FIXED = {"precision": "float32", "sample_dtype": "float32", "relative": True}
 """Any processor is quick in the first; what a model hardly knows is kept by no circuit but
 relative to the model."""
@@ -51,7 +51,7 @@ Source = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipes", type=Path, nargs="+")
-    parser.add_argument("--out", type=Path, default=Path("small"))
+    parser.add_argument("--out", type=Path, default=Path("runs/small"))
     parser.add_argument("--only-write", action="store_true")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)

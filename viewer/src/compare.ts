@@ -6,7 +6,7 @@ import { button, el, name, replace, select, table } from "./dom";
 import type { Child } from "./dom";
 import type { Store } from "./hash";
 import { layerScene } from "./layers";
-import { LOSSES, MEASURES, methodsOf, paretoScene, wholeOf } from "./methods";
+import { LOSSES, MEASURES, comparable, methodsOf, paretoScene } from "./methods";
 import type { Measure } from "./methods";
 import type { AnyCircuit, Run } from "./model";
 import { dot, legend } from "./parts";
@@ -67,10 +67,10 @@ export class CompareView {
     const methods = methodsOf(rows);
     const differ = (of: (row: ProofRow) => string) => new Set(rows.map(of)).size > 1;
     const [models, replacements] = [differ((row) => row.model), differ((row) => row.replacement)];
-    const apart = differ((row) => String(wholeOf(row))) && (across[0] === "share" || across[0] === "size");
+    const settings = (row: ProofRow) => [...(models ? [row.model] : []), ...(replacements ? [row.replacement] : [])];
+    const apart = comparable(rows, across).length > new Set(rows.map((row) => JSON.stringify(settings(row)))).size;
     const within = [models && "model", replacements && "replacement", apart && "universe"].filter(Boolean).join(", ").replace(/, (\w+)$/, " and $1");
     const head = ["Circuit", "Method", ...(models ? ["Model"] : []), ...(replacements ? ["Replacement"] : []), "Nodes or edges", "Share", "KL, nats", "95% interval", "Accuracy", "Without it", "Seconds", "Peak MiB"];
-    const settings = (row: ProofRow) => [...(models ? [row.model] : []), ...(replacements ? [row.replacement] : [])];
     const cells = (row: ProofRow) => [
       row.circuit || row.name, row.method, ...settings(row), row.size, row.share, row.kl[0], row.accuracy, row.without, row.seconds, row.peak_mb,
     ];

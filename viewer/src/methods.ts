@@ -31,7 +31,7 @@ export function methodsOf(rows: ProofRow[]): string[] {
 }
 
 /** Of a share or a size: of how many nodes or edges it is; circuits of one universe have one number. */
-export function wholeOf(row: ProofRow): number {
+function wholeOf(row: ProofRow): number {
   return Math.round(row.size / row.share);
 }
 
