@@ -59,6 +59,14 @@ def test_a_speed_within_the_noise_is_no_gain(tmp_path: Path) -> None:
     assert "runs about as fast (1.02 times" in top(tmp_path, stages)
 
 
+def test_a_speed_whose_timings_overlap_is_told_so(tmp_path: Path) -> None:
+    found = samples.measure(speed=1.3)
+    for model in found["models"]:
+        model["tokens_per_second_range"] = [1.0, 1e9]
+    text = top(tmp_path, whole() | {"measure": stage("measure", found)})
+    assert "had 1.30 times the full model’s tokens per second, though the quartiles" in text
+
+
 def test_a_leak_is_said(tmp_path: Path) -> None:
     leak = samples.verify(empty=share(12, 40), empty_leaks=True)
     text = top(tmp_path, whole() | {"verify": stage("verify", leak)})

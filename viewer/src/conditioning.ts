@@ -207,9 +207,13 @@ export function frontierScene(width: number, shown: FrontierTree[], lines: strin
   const all = levels(shown);
   const reach = all.at(-1)!;
   const words = all.length > 1 ? `targets ${percent(all[0]!)} to ${percent(reach)}` : `target ${percent(reach)}`;
+  const colourOf = (level: number) => {
+    const those = [...shown.keys()].filter((place) => percent(shown[place]!.target) === percent(level));
+    return those.length === 1 && shown.length > 1 ? series(those[0]!) : theme().muted;
+  };
   // not dashed: curves are, where there are more of them than colours
   const target = ({ left, right, y }: Frame): Shape[] => [
-    ...all.map((own): Shape => ({ is: "path", d: [[left, y(own)], [right, y(own)]], stroke: theme().muted, width: 1.25 })),
+    ...all.map((own): Shape => ({ is: "path", d: [[left, y(own)], [right, y(own)]], stroke: colourOf(own), width: 1.25 })),
     { is: "text", x: left + 6, y: y(reach) - 5, words, size: 11, fill: theme().muted },
   ];
   return chart(width, found, across, { words: "accuracy of the circuit alone", log: false, write: percent, reach }, target);

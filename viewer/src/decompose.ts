@@ -83,7 +83,7 @@ export class DecomposeView {
     const go = (to: number) => parts.set({ direction: String(to) });
     const list = this.listed(learned, columns, order, sorted, direction);
     const reading = el("article", { class: "direction", tabindex: 0, "aria-label": `Direction ${direction}. Press N for the next one of the list, P for the one before.` },
-      el("h4", {}, `Direction ${direction}`), this.facts(learned, known, direction));
+      el("h4", {}, `Direction ${direction}`), facts(known, direction));
     reading.addEventListener("keydown", (event) => {
       const step = { n: 1, p: -1 }[event.key.toLowerCase()];
       if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -101,6 +101,7 @@ export class DecomposeView {
           && [`${count(known.examples.size)} have examples, ${count(known.effects.size)} were moved along (`, name(known.split), "). "],
         "A direction’s energy is the sum of the squares of its entries, over all tensors."),
       el("div", { class: "both wide" }, list, reading),
+      tensorImages(learned, direction, run.arrays),
     ];
   }
 
@@ -126,17 +127,6 @@ export class DecomposeView {
         button("‹ Previous", () => turn(page - 1)), ` ${count(page)} of ${count(pages)} `, button("Next ›", () => turn(page + 1))));
   }
 
-  private facts(learned: LearnedTree, known: Known, direction: number): Child[] {
-    const example = known.examples.get(direction);
-    const effect = known.effects.get(direction);
-    return [
-      example ? [contexts(example), tokens(example)] : known.examples.size > 0
-        && el("p", { class: "hint" }, "No texts: the run looked up those of the most used directions only."),
-      effect && curve(effect, direction),
-      tensorImages(learned, direction, this.run.arrays),
-    ];
-  }
-
   private compared(width: number): Child[] {
     const { parts } = this;
     const found = parts.chosen("beside", this.tree.compared);
@@ -157,6 +147,16 @@ export class DecomposeView {
             pictureButtons(scene, `specificity-${found.name}`), " ", tableButton(head, rows, `specificity-${found.name}`)))],
     ];
   }
+}
+
+function facts(known: Known, direction: number): Child[] {
+  const example = known.examples.get(direction);
+  const effect = known.effects.get(direction);
+  return [
+    example ? [contexts(example), tokens(example)] : known.examples.size > 0
+      && el("p", { class: "hint" }, "No texts: the run looked up those of the most used directions only."),
+    effect && curve(effect, direction),
+  ];
 }
 
 type Column = [words: string, of: (direction: number) => number | null, write: (value: number) => string];

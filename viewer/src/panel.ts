@@ -167,7 +167,7 @@ function keepers(run: Run, node: string): Child {
   const scored = all.some(({ circuit }) => circuit.scored);
   const rows = all.map(({ circuit, kept, score, rank }) =>
     [name(circuit.name), kept ? "yes" : "no", ...(scored ? [rank === null ? "–" : count(rank), number(score)] : [])]);
-  return table("The same node in all circuits", ["Circuit", "Kept", ...(scored ? ["Rank", "Score"] : [])], rows);
+  return table("The same node in all circuits that may have it", ["Circuit", "Kept", ...(scored ? ["Rank", "Score"] : [])], rows);
 }
 
 function ends(graph: Graph, node: string, go: Go): Child {

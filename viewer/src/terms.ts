@@ -18,7 +18,7 @@ const TERMS: Record<string, Record<string, Term>> = {
   mask: {
     loss: ["objective and size"],
     objective: ["objective"],
-    share: ["share kept"],
+    share: ["share of gates open"],
     changed: ["opened or closed"],
   },
   train: {

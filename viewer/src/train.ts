@@ -36,7 +36,7 @@ interface Line {
 
 export function lines(curve: CurveTree, arrays: Arrays): Line[] {
   const steps = arrays.get(curve.step);
-  return curve.terms.map((term) => {
+  const all = curve.terms.map((term) => {
     const [there, values] = [arrays.get(term.there), arrays.get(term.values)];
     const points: Line["points"] = [];
     steps.forEach((x, place) => {
@@ -44,6 +44,12 @@ export function lines(curve: CurveTree, arrays: Arrays): Line[] {
     });
     return { name: term.name, words: termWords(curve.kind, term.name), points };
   });
+  // the usual ones first, so that they have the colours that they have elsewhere
+  return [...all.filter(usual), ...all.filter((line) => !usual(line))];
+}
+
+function usual(line: Line): boolean {
+  return FIRST.test(line.name);
 }
 
 /** Whether a logarithmic axis has a place for all of them. */
@@ -64,9 +70,8 @@ export class TrainView {
     const curve = curves.find((own) => own.name === this.store.get("stage")) ?? curves[0]!;
     const all = lines(curve, this.run.arrays);
     const terms = this.store.get("terms");
-    const usual = all.filter((line) => FIRST.test(line.name)).map((line) => line.name);
-    const fallback = usual.length ? usual : all.slice(0, 1).map((line) => line.name);
-    const chosen = terms ? new Set(terms.split("\n")) : new Set(fallback);
+    const fallback = all.some(usual) ? all.filter(usual) : all.slice(0, 1);
+    const chosen = new Set(terms ? terms.split("\n") : fallback.map((line) => line.name));
     const shown = all.filter((line) => chosen.has(line.name));
     const asked = this.store.get("scale");
     const log = asked ? asked !== "linear" : positive(shown);

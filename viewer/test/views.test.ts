@@ -9,9 +9,9 @@ import type { ArmTree, ComparedTree, FrontierTree, LearnedTree, PairTree, Tensor
 import { ordered, readOrder, writeOrder } from "../src/sortable";
 import { imageOf, imageScene, levelOf } from "../src/tensors";
 import { shortNames } from "../src/text";
-import { stroke } from "../src/theme";
+import { stroke, theme } from "../src/theme";
 import { line, seen, sides } from "../src/trace";
-import { positive } from "../src/train";
+import { lines, positive } from "../src/train";
 import { Packer } from "./helpers";
 
 // the page's colours are read from its style, of which there is none here
@@ -187,9 +187,19 @@ test("targets that are parts of each model's own accuracy all have a level", () 
     name: `f${place}`, model: `m${place}`, split: "s", replacement: "zero", universe: "", full: [1, 1, 1], target, chosen: null,
     points: [[1, 0.1, 0.1, 0, 0.2], [10, 1, 0.8, 0.7, 0.9]],
   }));
+  theme().series[1] = "#123456";
   const { shapes } = frontierScene(600, shown, linesOf(shown), false);
   expect(shapes.some((own) => own.is === "text" && own.words === "targets 70.0% to 75.0%")).toBe(true);
-  expect(shapes.filter((own) => own.is === "path" && own.width === 1.25).length).toBe(2);
+  const found = shapes.filter((own) => own.is === "path" && own.width === 1.25).map((own) => own.stroke);
+  expect(found).toEqual(["#123456", theme().muted]); // that of one model has its colour
+});
+
+test("losses are the first of a stage's curves, so that their colours are those of the overview", async () => {
+  const packer = new Packer();
+  const term = (name: string) => ({ name, there: packer.array("u1", [3]), values: packer.array("f4", [1, 2]) });
+  const curve = { name: "c", kind: "train", points: 2, step: packer.array("f4", [1, 2]), terms: ["density", "loss", "rate", "validation"].map(term) };
+  const found = lines(curve, await packer.arrays());
+  expect(found.map((own) => own.name)).toEqual(["loss", "validation", "density", "rate"]);
 });
 
 test("effects belong to the decomposition that they name", () => {

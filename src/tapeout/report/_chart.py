@@ -179,9 +179,10 @@ def _legend(series: Sequence[tuple[str, Frontier]]) -> Html:
     items = []
     for place, (title, frontier) in enumerate(series):
         style = place % SERIES_STYLES
+        line = tag("path", class_="curve", d="M0 8H28") if len(frontier.points) > 1 else Html()
         swatch = tag(
             "svg",
-            tag("path", class_="curve", d="M0 8H28"),
+            line,
             tag("path", class_="dot", d=MARKERS[style], transform="translate(14 8)"),
             class_=f"swatch s{style}",
             viewBox="0 0 28 16",

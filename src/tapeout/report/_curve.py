@@ -61,7 +61,7 @@ def loss_curve(
     least = plots[0].ticks[0]
     flat = f" Values below {least:g} are drawn at it." if low < least else ""
     caption = tag("figcaption", tag("b", name(title)), f": {what}{flat}")
-    return tag("figure", join(_legend([term for term, _ in lines]), *charts), caption)
+    return tag("figure", join(_legend(lines), *charts), caption)
 
 
 def _drawing(
@@ -115,14 +115,16 @@ def ticks(low: float, high: float) -> list[float]:
     return found[below : above + 1]
 
 
-def _legend(terms: Sequence[str]) -> Html:
+def _legend(lines: Sequence[tuple[str, Sequence[tuple[int, float]]]]) -> Html:
     items = []
-    for place, term in enumerate(terms):
-        style = place % SERIES_STYLES
+    for place, (term, line) in enumerate(lines):
+        drawn = tag("path", class_="curve", d="M0 8H28")
+        if len(line) == 1:
+            drawn = tag("circle", class_="dot", cx=14, cy=8, r=3.6)
         swatch = tag(
             "svg",
-            tag("path", class_="curve", d="M0 8H28"),
-            class_=f"swatch s{style}",
+            drawn,
+            class_=f"swatch s{place % SERIES_STYLES}",
             viewBox="0 0 28 16",
             aria_hidden="true",
         )

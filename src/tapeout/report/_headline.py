@@ -18,7 +18,7 @@ from ._text import (
     share,
 )
 from ._toys import toys_sentence
-from ._views import Frontier, Sizes
+from ._views import Frontier, Measured, Sizes
 
 _SAME_SPEED = 0.03
 _FEW = 3
@@ -146,12 +146,18 @@ def _cut_out(results: Results, proof: Stage | None) -> list[Html]:
     full, small = (results.speeds[0][1].model(what) for what in ("full", "extracted"))
     if full is None or small is None or not full.parameters or not full.tokens_per_second:
         return []
-    speed = small.tokens_per_second / full.tokens_per_second
     size = percent(small.parameters / full.parameters)
-    return [join(opening, f"{size} of the parameters and {_speed_words(speed)}.")]
+    return [join(opening, f"{size} of the parameters and {_speed_words(full, small)}.")]
 
 
-def _speed_words(speed: float) -> str:
+def _speed_words(full: Measured, small: Measured) -> str:
+    speed = small.tokens_per_second / full.tokens_per_second
+    slower, faster = sorted((full, small), key=lambda model: model.tokens_per_second)
+    if abs(speed - 1) > _SAME_SPEED and slower.quartiles[1] >= faster.quartiles[0]:
+        return (
+            f"had {number(speed)} times the full model’s tokens per second, though the quartiles "
+            "of their timings overlap"
+        )
     if abs(speed - 1) <= _SAME_SPEED:
         return f"runs about as fast ({number(speed)} times the tokens per second)"
     if speed > 1:
