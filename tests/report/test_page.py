@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tapeout.errors import RunError
-from tapeout.report import write_report
+from tapeout.report import tables_of, write_report
 
 from . import samples
 from .samples import KINDS, Page, page_of, share, stage, whole
+from .test_terminal import drawn
 
 SECTIONS = {
     "frontier": "Accuracy over circuit size",
@@ -284,6 +285,17 @@ def test_it_is_said_which_stages_ran_on_what_if_not_all_on_one(tmp_path: Path) -
     stages["all"]["machine"] = {"threads": 2}
     text = Page(page_of(tmp_path, stages)).text
     assert "Ran onthreads=1Stagesone, two" in text and "Ran onthreads=2Stagesall" in text
+
+
+def test_a_metric_that_is_the_criterion_is_told_once(tmp_path: Path) -> None:
+    stages = whole()
+    stages["task"]["metrics"]["worth"]["criterion"] = "above_foil"
+    both = {"full": samples.average(0.9), "circuit": samples.average(0.8)}
+    proof = samples.verify(criterion="above_foil", metrics={"above_foil": both})
+    stages["verify"] = stage("verify", proof)
+    text = Page(page_of(tmp_path, stages)).text
+    assert text.count("rank above foils") == text.count("by rank above foils") > 0
+    assert not re.search(r"^above_foil", drawn(*tables_of(stages)), re.MULTILINE)
 
 
 def test_what_a_circuit_was_selected_by(tmp_path: Path) -> None:

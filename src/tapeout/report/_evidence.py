@@ -47,9 +47,9 @@ class Evidence:
 
     @classmethod
     def of(cls, fields: Fields) -> "Evidence":
-        both = fields.named("metrics")
+        setting = Setting.of(fields)
         return cls(
-            setting=Setting.of(fields),
+            setting=setting,
             n=fields.whole("n"),
             sizes=Sizes.of(fields),
             ar_by=fields.text("ar_by"),
@@ -57,7 +57,8 @@ class Evidence:
             kl=Average.of_kl(fields.child("kl")),
             metrics=[
                 (name, Average.of(item.child("full")), Average.of(item.child("circuit")))
-                for name, item in both
+                for name, item in fields.named("metrics")
+                if name != setting.criterion  # it is the accuracy
             ],
             calibrated=_calibrated(fields.child("calibration")) if "calibration" in fields else [],
             chance=fields.finite("chance") if "chance" in fields else 0.0,

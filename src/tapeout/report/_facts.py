@@ -117,7 +117,6 @@ def _task(task: Task, defined: dict[str, str], stage: str, model: Html) -> Html:
     rows += [
         [name(metric_words(title)), average.as_metric(title), name(defined.get(title, ""))]
         for title, average in worth.metrics
-        if title != worth.criterion
     ]
     which = join(" (", name(stage), ")") if stage else Html()
     n = f", n = {accuracy.n:,}; 95% intervals."

@@ -159,7 +159,6 @@ def _metric_table(proofs: list[tuple[Stage, Evidence]]) -> Html:
         rows += [
             [name(metric_words(title)), full.as_metric(title), own.as_metric(title)]
             for title, full, own in found.metrics
-            if title != found.setting.criterion  # it is the accuracy above
         ]
         rows += [[name(title), "–", own] for title, own in found.calibrated]
         groups.append((tag("b", name(stage.name)) if several else None, rows))

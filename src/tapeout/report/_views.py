@@ -9,7 +9,7 @@ from ._values import Average, Kept, Setting, Share
 
 @dataclass(frozen=True)
 class Worth:
-    """How well the full model does a task."""
+    """How well the full model does a task; a metric that is the criterion is its accuracy."""
 
     split: str
     criterion: str
@@ -18,9 +18,10 @@ class Worth:
 
     @classmethod
     def of(cls, fields: Fields) -> "Worth":
-        metrics = [(name, Average.of(item)) for name, item in fields.named("metrics")]
-        names = fields.text("split"), fields.text("criterion")
-        return cls(*names, Share.of(fields.child("accuracy")), metrics)
+        split, criterion = fields.text("split"), fields.text("criterion")
+        found = [(name, Average.of(item)) for name, item in fields.named("metrics")]
+        metrics = [(name, average) for name, average in found if name != criterion]
+        return cls(split, criterion, Share.of(fields.child("accuracy")), metrics)
 
 
 @dataclass(frozen=True)
