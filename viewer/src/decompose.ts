@@ -81,9 +81,11 @@ export class DecomposeView {
     const asked = Number(parts.get("direction"));
     const direction = parts.get("direction") !== "" && asked < learned.count ? asked : sorted[0]!;
     const go = (to: number) => parts.set({ direction: String(to) });
+    const looked = known.examples.size + known.effects.size > 0;
+    const images = tensorImages(learned, direction, run.arrays);
     const list = this.listed(learned, columns, order, sorted, direction);
     const reading = el("article", { class: "direction", tabindex: 0, "aria-label": `Direction ${direction}. Press N for the next one of the list, P for the one before.` },
-      el("h4", {}, `Direction ${direction}`), facts(known, direction));
+      el("h4", {}, `Direction ${direction}`), looked ? facts(known, direction) : images);
     reading.addEventListener("keydown", (event) => {
       const step = { n: 1, p: -1 }[event.key.toLowerCase()];
       if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -97,11 +99,10 @@ export class DecomposeView {
       el("div", { class: "controls" },
         parts.choice("Decomposition", "learned", parts.named(this.tree.learned), ["direction", "page", "sort"])),
       el("p", { class: "about" }, drawnOf(learned, run.arrays),
-        known.examples.size + known.effects.size > 0
-          && [`${count(known.examples.size)} have examples, ${count(known.effects.size)} were moved along (`, name(known.split), "). "],
+        looked && [`${count(known.examples.size)} have examples, ${count(known.effects.size)} were moved along (`, name(known.split), "). "],
         "A direction’s energy is the sum of the squares of its entries, over all tensors."),
       el("div", { class: "both wide" }, list, reading),
-      tensorImages(learned, direction, run.arrays),
+      looked && [el("h4", {}, `Tensors of direction ${direction}`), images],
     ];
   }
 

@@ -38,8 +38,8 @@ export function tensorImages(learned: LearnedTree, direction: number, arrays: Ar
   if (place < 0) return el("p", { class: "hint" }, "This direction has no images in this page: they are of those with examples, and of the most active.");
   const energyOf = (tensor: TensorTree) => arrays.get(tensor.energy)[direction] ?? 0;
   const most = [...learned.tensors].sort((one, other) => energyOf(other) - energyOf(one));
-  return [el("h4", {}, `Tensors of direction ${direction}`),
-    el("p", { class: "about" }, "Rows go down and columns to the right, both from 0."), el("div", { class: "images" }, most.map((tensor) => {
+  return [el("p", { class: "about" }, "Rows go down and columns to the right, both from 0."),
+    el("div", { class: "images" }, most.map((tensor) => {
     const image = imageOf(tensor, place, arrays);
     const energy = energyOf(tensor);
     const file = `direction-${direction}-${tensor.name}`;
