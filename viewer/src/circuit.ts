@@ -249,7 +249,7 @@ export class CircuitView {
       said.push("Lines from left to right are channels of the residual stream; between them stand queries (q), keys (k), values (v) and neurons with their channels’ numbers. An edge is a weight; its width grows with the square root of its flow, which is the weight times the standard deviation of what it carries. Negative ones are dashed. ");
     } else {
       const nearest = circuit.scored ? ", the strongest next to it" : "";
-      said.push(`Layers follow each other from left to right${(this.graph.rows ?? 1) > 1 ? " and from row to row" : ""}. Above the residual stream stand attention’s nodes, below it those of MLPs${nearest}; a grey box is all that its block has in the universe; the bundle that joins a block to the stream is the wider the more of it is kept. `);
+      said.push(`Layers follow each other from left to right${(this.graph.rows ?? 1) > 1 ? " and from row to row" : ""}. Above the residual stream stand attention’s nodes, below it those of MLPs${nearest}; a grey box is as large as what is drawn of its block, and the bundle that joins a block to the stream is the wider the more of it is kept. `);
       if (!circuit.tree.wiring) said.push("No edges are drawn: this circuit is of nodes alone. ");
     }
     if (circuit.of === "nodes" && !this.store.get("shade") && circuit.scored) said.push("The stronger a node’s colour, the higher its score. ");
