@@ -101,7 +101,7 @@ export class DecomposeView {
       el("p", { class: "about" }, drawnOf(learned, run.arrays),
         looked && [`${count(known.examples.size)} have examples, ${count(known.effects.size)} were moved along (`, name(known.split), "). "],
         "A direction’s energy is the sum of the squares of its entries, over all tensors."),
-      el("div", { class: "both wide" }, list, reading),
+      el("div", { class: looked ? "both wide" : "over" }, list, reading),
       looked && [el("h4", {}, `Tensors of direction ${direction}`), images],
     ];
   }
