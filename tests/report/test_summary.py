@@ -53,6 +53,10 @@ def test_it_reads_what_circuits_report(tmp_path: Path) -> None:
     page = Page(page_of(tmp_path, {"c": stage("select", sizes)})).text
     assert "no gates of their own" in page and "by node pruning's rule" in page
     assert "PartKeptOfSparsityNote" in page and "CountKeptOfGone" in page
+    assert "are not looked at" not in page
+    sizes["by_part"] = {"attn.q:head": {"kept": 0, "total": 4}}
+    page = Page(page_of(tmp_path, {"c": stage("select", sizes)})).text
+    assert "Gates of queries, keys and values are not looked at." in page
 
 
 def test_circuits_without_edges_of_heads_and_circuits_of_edges() -> None:

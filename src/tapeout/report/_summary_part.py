@@ -17,6 +17,7 @@ def summary_part(stage: Stage) -> Html:
         name(stage.name),
         ": units that can still act. A dropped block or head takes all inside it along, and one "
         "with nothing left inside counts as dropped.",
+        " Gates of queries, keys and values are not looked at." if _has_inputs(stage) else "",
     )
     parts = table(
         caption,
@@ -35,6 +36,11 @@ def summary_part(stage: Stage) -> Html:
     layers = table("Layer by layer", _titles(LAYER_HEAD), [(None, lines)], label=f"Layers {label}")
     heads = paragraph(tag("b", found.heads_title), ": ", found.heads_words)
     return join(parts, counts, details("Layers and heads", layers, heads))
+
+
+def _has_inputs(stage: Stage) -> bool:
+    sites = ("attn.q:", "attn.k:", "attn.v:")
+    return any(part.startswith(sites) for part, _ in stage.metrics.named("by_part"))
 
 
 def _titles(heads: Sequence[str]) -> list[str]:
