@@ -43,7 +43,7 @@ export function tickWords(values: number[], log: boolean, write: (value: number)
   const [by, unit] = write === percent ? [100, "%"] : [1, ""];
   const decades = log && decadic(Math.min(...values), Math.max(...values));
   const least = Math.max(...values.map((value) => digits(by * value)), 0);
-  return values.map((value) => {
+  const found = values.map((value) => {
     const shown = Math.abs(by * value) < CLOSE ? 0 : by * value;
     const few = decades ? digits(shown) : least;
     const tiny = decades && unit === "" && Math.abs(shown) < 1e-3;
@@ -51,6 +51,19 @@ export function tickWords(values: number[], log: boolean, write: (value: number)
     const text = shown.toLocaleString("en-US", { minimumFractionDigits: few, maximumFractionDigits: few });
     return `${text.replace(/^-/, "−")}${unit}`;
   });
+  return distinct(found) ? found : told(values.map((value) => by * value), unit);
+}
+
+function distinct(words: string[]): boolean {
+  return new Set(words).size === words.length;
+}
+
+/** Close values in as many digits as tell them apart. */
+function told(values: number[], unit: string): string[] {
+  const written = (few: number) => values.map((value) => `${value.toFixed(few).replace("-", "−")}${unit}`);
+  let few = MOST_DIGITS + 1;
+  while (few < FINEST && !distinct(written(few))) few++;
+  return written(few);
 }
 
 /** Whether a logarithmic axis has powers of ten for ticks; over less than one it has even steps. */
@@ -60,6 +73,7 @@ function decadic(low: number, high: number): boolean {
 
 const DECADIC = 4;
 const MOST_DIGITS = 4;
+const FINEST = 12;
 /** What floating point leaves of 0. */
 const CLOSE = 1e-12;
 

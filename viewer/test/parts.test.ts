@@ -56,6 +56,7 @@ test("ticks have the digits that they need, all alike unless they are decades", 
   expect(tickWords([0.003, 0.01, 0.1, 1], true, percent)).toEqual(["0.3%", "1%", "10%", "100%"]);
   expect(tickWords([1e-6, 1e-4, 0.01], true)).toEqual(["1e-6", "1e-4", "0.01"]);
   expect(tickWords([-1000, 0, 1000], false)).toEqual(["−1,000", "0", "1,000"]);
+  expect(tickWords([-0.110998, -0.110996], false)).toEqual(["−0.110998", "−0.110996"]);
   expect(tickWords([0, 10], false, (value) => value.toFixed(1))).toEqual(["0", "10"]);
   expect(tickWords([0, 2.5], false, (value) => value.toFixed(1))).toEqual(["0.0", "2.5"]);
 });
