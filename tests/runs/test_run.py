@@ -115,6 +115,19 @@ def test_a_learned_mask_is_a_stage_like_others(source, tmp_path):
             run_recipe(parse_recipe(source), tmp_path)
 
 
+def test_a_circuit_as_large_as_one_of_a_larger_universe_is_refused(source, tmp_path):
+    stages = source["stages"]
+    full = {"kind": "select", "scores": "scores", "share": 1.0, "replacement": "zero"}
+    heads = {"kind": "find", "universe": "attn.z:head"}
+    same = full | {"scores": "heads", "like": "full"}
+    del same["share"]
+    source["stages"] = {name: stages[name] for name in ("model", "task", "scores")} | {
+        "full": full, "heads": heads, "same": same
+    }  # fmt: skip
+    with pytest.raises(TapeoutError, match=r"full keeps .* alone: take a smaller"):
+        run_recipe(parse_recipe(source), tmp_path)
+
+
 def test_runs_side_by_side_share_stages(source, tmp_path):
     run_recipe(parse_recipe(source), tmp_path / "a")
     source["stages"]["frontier"]["bisections"] = 0

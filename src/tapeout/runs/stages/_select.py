@@ -147,6 +147,11 @@ class Select(Stage):
         if self.positive:
             return scores.positive(), {"positive": True}
         if like is not None:
+            if like.size > scores.universe.size:
+                raise RecipeError(
+                    f"{self.like} keeps {like.size:,}, and these scores are of "
+                    f"{scores.universe.size:,} alone: take a smaller circuit, or score more"
+                )
             return scores.top(like.size), {"like": like.size}
         if self.share is not None:
             return scores.top(share=self.share), {"share": self.share}
