@@ -115,9 +115,9 @@ def test_calibration(tmp_path: Path) -> None:
         reference="",
         loss=(high, low),
         accuracy=(Share(1, 4), Share(3, 4)),
-        metrics={"m": (high, low)},
+        metrics={"m": (high, low), "above_foil": (high, low)},
     )
-    metrics = verify() | {"calibration": found.to_dict()}
+    metrics = verify() | {"calibration": found.to_dict(), "criterion": "above_foil"}
     for text in (
         drawn(evidence_table(metrics)),
         Page(page_of(tmp_path, {"p": stage("verify", metrics)})).text,
@@ -125,6 +125,7 @@ def test_calibration(tmp_path: Path) -> None:
         assert "candidates loss, nats" in text and "2.5" in text
         assert "scale 1.75" in text and "t/train" in text
         assert "m, calibrated" in text and "75.0%" in text
+        assert "foils, calibrated" not in text  # it is the accuracy
 
 
 def test_side_by_side(tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ class Evidence:
                 for name, item in fields.named("metrics")
                 if name != setting.criterion  # it is the accuracy
             ],
-            calibrated=_calibrated(fields.child("calibration")) if "calibration" in fields else [],
+            calibrated=_calibrated(fields.child("calibration"), setting.criterion)
+            if "calibration" in fields
+            else [],
             chance=fields.finite("chance") if "chance" in fields else 0.0,
             leaks=fields.flag("empty_leaks"),
             random=[Share.of(item) for item in fields.children("random")],
@@ -85,7 +87,7 @@ class Evidence:
 _SHARES = ("full", "teacher_forced", "autoregressive", "empty", "necessity")
 
 
-def _calibrated(fields: Fields) -> list[tuple[str, str]]:
+def _calibrated(fields: Fields, criterion: str) -> list[tuple[str, str]]:
     """What scale and shift of the logits change: the loss without and with, the rest with."""
     fit, loss, right = fields.child("fit"), fields.child("loss"), fields.child("accuracy")
     words = f"{fit.text('objective')} loss, nats"
@@ -100,6 +102,7 @@ def _calibrated(fields: Fields) -> list[tuple[str, str]]:
         *(
             (f"{metric_words(name)}, calibrated", Average.of(item.child("with")).as_metric(name))
             for name, item in fields.named("metrics")
+            if name != criterion  # it is the accuracy
         ),
     ]
 

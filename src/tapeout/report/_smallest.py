@@ -131,22 +131,32 @@ def smallest_sentences(named: Sequence[tuple[str, Smallest]]) -> list[Html]:
         name(found.replacement),
         " replacement)",
     )
-    sizes = [
+    others = [
         reached.absolute[0]
-        for _, other in named
+        for _, other in named[1:]
         for reached in other.found[:1]
         if reached.absolute and reached.replacement == found.replacement
     ]
-    ends = " to ".join(f"{size:,}" for size in sorted({min(sizes), max(sizes)})) if sizes else ""
+    one = len(named) == 2
+    some = "in the other one" if one else f"in {len(others)} of the {len(named) - 1} others"
     if found.absolute is None:
-        rest = f"; in {len(sizes)} of the others {ends} nodes do" if sizes else ""
+        rest = f"; {some} {_ends(others)} nodes do" if others else ""
         return [join("In ", name(title), " no measured size of circuits keeps ", goal, rest, ".")]
     size, part = found.absolute
     enough = f" a circuit of {size:,} of {first.nodes:,} nodes, {share(part)}, is enough for "
     said = [join("In ", name(title), enough, goal, ".")]
-    if len(sizes) == len(named) > 1:
+    if 0 < len(others) == len(named) - 1:
+        ends = _ends([size, *others])
         said.append(join(f"The smallest circuits of all {len(named)} models have {ends} nodes."))
+    elif len(named) > 1:
+        are = f"{some} {_ends(others)} nodes are, " if others else ""
+        where = "in the rest" if others else "in the other one" if one else "in the others"
+        said.append(join(capital(f"{are}{where} no measured size is.")))
     return said
+
+
+def _ends(sizes: Sequence[int]) -> str:
+    return " to ".join(f"{size:,}" for size in sorted({min(sizes), max(sizes)}))
 
 
 def smallest_section(stages: Sequence[tuple[str, Smallest]]) -> Html:
