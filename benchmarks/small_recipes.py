@@ -153,8 +153,8 @@ def with_smollm2(source: Source, runs: Path) -> None:
             stage |= {"samples": 4, "right_share": 0.5}
         elif stage["kind"] == "localise":  # after so few steps all is open that began so
             stage |= {"first": 0, "share": 1.0, "learning_rate": 0.05, "epochs": 5}
-            if "penalties" in stage:  # more than a sweep’s least closes all
-                stage |= {"penalties": [1e-4], "unchanged": 0}
+            if "penalties" in stage:  # enough steps for a gate to open, and not all closed
+                stage |= {"penalties": [1e-4], "unchanged": 0, "batch_size": 4}
         elif stage["kind"] == "amplify":
             stage["steps"] = 2
         if "limit" in stage:
