@@ -32,7 +32,7 @@ FIRST = {"each": 1, "seeds": 1, "rates": 2, "penalties": 1}
 BY_KIND = {
     "base": {"steps": 340, "precision": "float32"},
     "reasoner": {"steps": 20, "precision": "float32"},
-    "train": {"steps": 120},
+    "train": {"steps": 60},
     "toy": {"steps": 100, "pairs": 400},
     "localise": {"epochs": 2, "draws": 2},
 }
