@@ -38,8 +38,7 @@ export function tensorImages(learned: LearnedTree, direction: number, arrays: Ar
   if (place < 0) return el("p", { class: "hint" }, "This direction has no images in this page: they are of those with examples, and of the most active.");
   const energyOf = (tensor: TensorTree) => arrays.get(tensor.energy)[direction] ?? 0;
   const most = [...learned.tensors].sort((one, other) => energyOf(other) - energyOf(one));
-  return [el("p", { class: "about" }, "Rows go down and columns to the right, both from 0."),
-    el("div", { class: "images" }, most.map((tensor) => {
+  const figures = most.map((tensor) => {
     const image = imageOf(tensor, place, arrays);
     const energy = energyOf(tensor);
     const file = `direction-${direction}-${tensor.name}`;
@@ -48,7 +47,8 @@ export function tensorImages(learned: LearnedTree, direction: number, arrays: Ar
         `${percent(energy)} of the direction’s energy. ${levelOf(tensor, largestOf(image))} `, pictureButtons(() => imageScene(tensor, image), file)),
       probed(imageScene(tensor, image), `${isolated(tensor.name)} of direction ${direction}: ${strongest(tensor, place)}`),
       el("p", { class: "hint" }, strongest(tensor, place)));
-  }))];
+  });
+  return [el("p", { class: "about" }, "Rows go down and columns to the right, both from 0."), el("div", { class: "images" }, figures)];
 }
 
 function largestOf({ values }: Image): number {

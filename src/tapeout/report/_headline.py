@@ -152,14 +152,14 @@ def _cut_out(results: Results, proof: Stage | None) -> list[Html]:
 
 def _speed_words(full: Measured, small: Measured) -> str:
     speed = small.tokens_per_second / full.tokens_per_second
-    slower, faster = sorted((full, small), key=lambda model: model.tokens_per_second)
-    if abs(speed - 1) > _SAME_SPEED and slower.quartiles[1] >= faster.quartiles[0]:
+    if abs(speed - 1) <= _SAME_SPEED:
+        return f"runs about as fast ({number(speed)} times the tokens per second)"
+    slower, faster = (small, full) if speed < 1 else (full, small)
+    if slower.quartiles[1] >= faster.quartiles[0]:
         return (
             f"had {number(speed)} times the full model’s tokens per second, though the quartiles "
             "of their timings overlap"
         )
-    if abs(speed - 1) <= _SAME_SPEED:
-        return f"runs about as fast ({number(speed)} times the tokens per second)"
     if speed > 1:
         return f"runs {number(speed)} times as fast"
     return f"runs slower, at {number(speed)} times the full model’s tokens per second"
