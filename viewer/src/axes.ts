@@ -28,7 +28,8 @@ export function scale(values: number[], log: boolean, from: number, to: number):
   let low = known.reduce((a, b) => Math.min(a, b), Infinity);
   let high = known.reduce((a, b) => Math.max(a, b), -Infinity);
   if (low > high) [low, high] = log ? [0.1, 1] : [0, 1];
-  if (low === high) [low, high] = log ? [low / 2, high * 2] : [low - Math.abs(low) * 0.1 - 0.5, high + Math.abs(high) * 0.1 + 0.5];
+  // a single value: from 0 to it, so that no share goes over 100% and nothing below 0 is made up
+  if (low === high) [low, high] = log ? [low / 2, high * 2] : low === 0 ? [0, 1] : [Math.min(low, 0), Math.max(high, 0)];
   const way = (value: number) => (log ? Math.log(Math.max(value, low)) : value);
   const span = way(high) - way(low);
   return { at: (value) => from + ((way(value) - way(low)) / span) * (to - from), low, high };

@@ -7,7 +7,7 @@ import type { Child } from "./dom";
 import type { Store } from "./hash";
 import { heat } from "./heat";
 import type { Run } from "./model";
-import { Parts, legend, swatch } from "./parts";
+import { Parts, dot, legend, swatch } from "./parts";
 import { probed } from "./probe";
 import type { Bounds, CellTree, ConditioningTree, EnergyRow, EnergyTree, FrontierTree, SweepTree, TransferTree } from "./results";
 import { pictureButtons, tableButton } from "./save";
@@ -76,7 +76,7 @@ export class ConditioningView {
       el("figure", { class: "plot" },
         probed(scene(), `Accuracy of circuits over their size, ${isolated(group)}`),
         el("figcaption", {}, universes.size === 1 && shown[0]!.universe !== "" && ["Of ", name(shown[0]!.universe), ". "],
-          "Whiskers are 95% intervals; level lines are targets. ",
+          `Whiskers are 95% intervals; level lines are targets${levels(shown).length > 1 ? ", in a model’s colour where they are its alone" : ""}. `,
           pictureButtons(scene, "frontiers"), " ", tableButton(head, rows, "frontiers"))),
       table(caption, ["Model", "Share", "Nodes", "Empty circuit"], sizes),
     ];
@@ -96,7 +96,7 @@ export class ConditioningView {
     return [
       el("h3", {}, "Merge scales"),
       el("div", { class: "controls" }, parts.choice("Conditioned model", "sweep", parts.named(sweeps))),
-      legend(lines.map((own, place) => (place ? `circuit alone, ${own}` : own))),
+      legend(lines.map((own, place) => (place ? `circuit alone, ${own}` : own)), sweep.points.length > 1 ? swatch : dot),
       el("figure", { class: "plot" },
         probed(above(), `Accuracy of ${isolated(sweep.name)} over the scale at which its change is added`),
         probed(below(), `KL from the base of ${isolated(sweep.name)} over the scale`),

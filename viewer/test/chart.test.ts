@@ -7,6 +7,7 @@ import { LOSSES, MEASURES, comparable, paretoScene } from "../src/methods";
 import type { Scene, Shape } from "../src/scene";
 import { world } from "../src/sets";
 import { axisWords, termWords } from "../src/terms";
+import { percent } from "../src/text";
 import { UNIVERSE, circuitOf } from "./helpers";
 
 // the page's colours are read from its style, of which there is none here
@@ -30,6 +31,23 @@ describe("on a logarithmic axis", () => {
   });
   test("nothing is said where nothing is left out", () => {
     expect(texts(drawn([2, 1, 10])).some((own) => own.words === "y (logarithmic)")).toBe(true);
+  });
+});
+
+describe("around a single value", () => {
+  const marks = (y: number) => {
+    const one: Series = { name: "l", colour: "red", line: true, dots: true, points: [{ x: 3, y }] };
+    const scene = chart(600, [one], LINEAR, { words: "y", log: false, write: percent });
+    return texts(scene).filter((own) => own.words.endsWith("%")).map((own) => parseFloat(own.words.replace("−", "-")));
+  };
+
+  test("an axis goes from 0 to it", () => {
+    for (const share of [0.98, 1, 0.02]) {
+      expect(Math.min(...marks(share))).toBe(0);
+      expect(Math.max(...marks(share))).toBeLessThanOrEqual(100);
+    }
+    expect(Math.max(...marks(-0.4))).toBe(0);
+    expect(marks(0)).toContain(100);
   });
 });
 
